@@ -1,0 +1,96 @@
+"""
+The contracts between stages. Standard library only; imports nothing else of the bridge.
+
+Everything a component needs to know of its surroundings is here: the `Batch` that travels, the
+one verb `deliver` that moves it, the errors it may raise, and the `Settings` a component is
+built with.
+"""
+
+from bridge.core.batch import ACCEPTED, NO_METADATA, Batch, Metadata, Receipt
+from bridge.core.clock import Clock, Deadline, SystemClock
+from bridge.core.component_id import ComponentId
+from bridge.core.contracts import (
+    Component,
+    Exporter,
+    ExporterFactory,
+    Extension,
+    ExtensionFactory,
+    Host,
+    Processor,
+    ProcessorFactory,
+    Receiver,
+    ReceiverFactory,
+    Settings,
+    Stability,
+    Stage,
+)
+from bridge.core.errors import (
+    BridgeError,
+    ConfigError,
+    DeliveryError,
+    Denied,
+    Interrupted,
+    Malformed,
+    Overloaded,
+    Permanent,
+    Refused,
+    Retryable,
+    TooLarge,
+    Unavailable,
+)
+from bridge.core.metrics import Counter, Histogram, Labels, Metrics
+from bridge.core.origin import Custody, Origin, Record
+from bridge.core.signal import Signal
+from bridge.core.status import State, Status
+
+__all__ = [
+    # What travels.
+    "Batch",
+    "Receipt",
+    "ACCEPTED",
+    "Metadata",
+    "NO_METADATA",
+    "Signal",
+    "Origin",
+    "Record",
+    "Custody",
+    # The roles.
+    "Stage",
+    "Component",
+    "Receiver",
+    "Processor",
+    "Exporter",
+    "Extension",
+    "ReceiverFactory",
+    "ProcessorFactory",
+    "ExporterFactory",
+    "ExtensionFactory",
+    "Stability",
+    "ComponentId",
+    "Settings",
+    "Host",
+    # Health and figures.
+    "State",
+    "Status",
+    "Metrics",
+    "Counter",
+    "Histogram",
+    "Labels",
+    # Time.
+    "Clock",
+    "SystemClock",
+    "Deadline",
+    # Errors.
+    "BridgeError",
+    "ConfigError",
+    "DeliveryError",
+    "Retryable",
+    "Overloaded",
+    "Unavailable",
+    "Interrupted",
+    "Permanent",
+    "Malformed",
+    "TooLarge",
+    "Refused",
+    "Denied",
+]

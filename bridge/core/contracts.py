@@ -1,0 +1,206 @@
+"""
+The roles that a pipeline is made of.
+
+Data moves by one verb, `Stage.deliver`. Components are started sinks first and stopped sources
+first. A stage is built by the factory that an entry point names; `bridge/service` wires them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeVar
+
+from bridge.core.batch import Batch, Receipt
+from bridge.core.clock import Clock, Deadline
+from bridge.core.component_id import ComponentId
+from bridge.core.metrics import Metrics
+from bridge.core.signal import Signal
+from bridge.core.status import Status
+
+
+class Stage(Protocol):
+    """Anything that takes batches."""
+
+    async def deliver(self, batch: Batch) -> Receipt:
+        """
+        Take custody of *batch*; the return is the acknowledgement.
+
+        Nobody answers early: a return means that the data is safe further on, or was dropped by a
+        rule that a counter names. May be called concurrently; keeps no reference to the batch
+        after it ended.
+
+        Returns:
+            `ACCEPTED`, or a receipt that names items which will never be taken.
+
+        Raises:
+            Retryable: Not now. The same batch may be delivered again, at once or later.
+            Permanent: Not ever as it is. Nothing of the batch was taken.
+            Denied: Not until somebody mends credentials, an ACL or a topic.
+
+        Cancellation:
+            The batch may or may not have been taken: treat it as not delivered.
+
+        Source:
+            bridge/adr/0001-await-is-the-acknowledgement.md
+        """
+        ...
+
+
+class Component(Protocol):
+    """The life of anything that `bridge/service` runs."""
+
+    async def start(self) -> None:
+        """
+        Become able to work. Returns quickly, also when Kafka or a backend is away.
+
+        Trouble that may pass is reported as a status and mended in the background.
+
+        Raises:
+            ConfigError: If it can never work as configured: a port in use, an unreadable file.
+        """
+        ...
+
+    async def stop(self, deadline: Deadline) -> None:
+        """
+        Finish what was taken, or give up at *deadline*; then hold no task, socket or file.
+
+        Safe before `start`, and safe twice. A receiver takes nothing new from the first moment.
+        """
+        ...
+
+
+class Receiver(Component, Protocol):
+    """A source: it calls `deliver` of the stages it was built with."""
+
+
+class Processor(Stage, Component, Protocol):
+    """A stage in the middle of one pipeline."""
+
+
+class Exporter(Stage, Component, Protocol):
+    """A sink, shared by all pipelines and signals that name it."""
+
+
+class Extension(Component, Protocol):
+    """Something beside the data, such as the health endpoint."""
+
+
+class Host(Protocol):
+    """What an extension may ask of the running service."""
+
+    def statuses(self) -> Mapping[str, Status]:
+        """The worst current status of each component, by ``kind/id``."""
+        ...
+
+    def live(self) -> bool:
+        """Whether the event loop turns and nothing fatal happened."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether every component is OK and the service is not draining."""
+        ...
+
+    def extension(self, component_id: ComponentId) -> Extension:
+        """
+        Another configured extension, such as an authenticator.
+
+        Raises:
+            ConfigError: If none of that id is listed under ``service.extensions``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    What the service hands to every factory.
+
+    `pipeline` is the id of the pipeline of a processor and empty otherwise. `report` tells the
+    service how the component is; it may be called from the running loop at any time.
+    """
+
+    id: ComponentId
+    clock: Clock
+    metrics: Metrics
+    report: Callable[[Status], None]
+    host: Host
+    pipeline: str = ""
+
+
+class Stability(Enum):
+    """How far a component may change, in the Collector's words."""
+
+    DEVELOPMENT = "development"
+    ALPHA = "alpha"
+    BETA = "beta"
+    STABLE = "stable"
+
+
+ConfigT = TypeVar("ConfigT")
+
+ALL_SIGNALS = frozenset(Signal)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverFactory(Generic[ConfigT]):
+    """
+    A kind of receiver. One instance serves all pipelines that name its id.
+
+    `create` gets the validated config and, for each signal that some pipeline wants, the stage to
+    deliver to.
+    """
+
+    type: str
+    config: type[ConfigT]
+    create: Callable[[ConfigT, Settings, Mapping[Signal, Stage]], Receiver]
+    signals: frozenset[Signal] = ALL_SIGNALS
+    stability: Stability = Stability.BETA
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorFactory(Generic[ConfigT]):
+    """
+    A kind of processor. One instance for each pipeline that names its id.
+
+    `create` gets the validated config, the pipeline's signal and the stage behind it.
+    """
+
+    type: str
+    config: type[ConfigT]
+    create: Callable[[ConfigT, Settings, Signal, Stage], Processor]
+    signals: frozenset[Signal] = ALL_SIGNALS
+    stability: Stability = Stability.BETA
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterFactory(Generic[ConfigT]):
+    """
+    A kind of exporter. One instance serves all pipelines that name its id.
+
+    `create` gets the validated config and the signals that some pipeline sends to it.
+    """
+
+    type: str
+    config: type[ConfigT]
+    create: Callable[[ConfigT, Settings, frozenset[Signal]], Exporter]
+    signals: frozenset[Signal] = ALL_SIGNALS
+    stability: Stability = Stability.BETA
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionFactory(Generic[ConfigT]):
+    """A kind of extension."""
+
+    type: str
+    config: type[ConfigT]
+    create: Callable[[ConfigT, Settings], Extension]
+    stability: Stability = Stability.BETA
+    aliases: tuple[str, ...] = ()
+
+
+AnyFactory = (
+    ReceiverFactory[Any] | ProcessorFactory[Any] | ExporterFactory[Any] | ExtensionFactory[Any]
+)
