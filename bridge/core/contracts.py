@@ -150,7 +150,7 @@ class ReceiverFactory(Generic[ConfigT]):
     deliver to.
     """
 
-    type: str
+    type_name: str
     config: type[ConfigT]
     create: Callable[[ConfigT, Settings, Mapping[Signal, Stage]], Receiver]
     signals: frozenset[Signal] = ALL_SIGNALS
@@ -166,7 +166,7 @@ class ProcessorFactory(Generic[ConfigT]):
     `create` gets the validated config, the pipeline's signal and the stage behind it.
     """
 
-    type: str
+    type_name: str
     config: type[ConfigT]
     create: Callable[[ConfigT, Settings, Signal, Stage], Processor]
     signals: frozenset[Signal] = ALL_SIGNALS
@@ -182,7 +182,7 @@ class ExporterFactory(Generic[ConfigT]):
     `create` gets the validated config and the signals that some pipeline sends to it.
     """
 
-    type: str
+    type_name: str
     config: type[ConfigT]
     create: Callable[[ConfigT, Settings, frozenset[Signal]], Exporter]
     signals: frozenset[Signal] = ALL_SIGNALS
@@ -194,7 +194,7 @@ class ExporterFactory(Generic[ConfigT]):
 class ExtensionFactory(Generic[ConfigT]):
     """A kind of extension."""
 
-    type: str
+    type_name: str
     config: type[ConfigT]
     create: Callable[[ConfigT, Settings], Extension]
     stability: Stability = Stability.BETA
