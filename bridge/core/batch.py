@@ -1,7 +1,7 @@
 """The unit that travels between stages: one serialized OTLP export request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from bridge.core.origin import Origin
@@ -11,6 +11,10 @@ Metadata = Mapping[str, tuple[str, ...]]
 """Request metadata: lower-case key to the values in the order they came. Never mutated."""
 
 NO_METADATA: Metadata = MappingProxyType({})
+
+
+def _no_metadata() -> Metadata:
+    return NO_METADATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Batch:
     body: bytes
     items: int
     origin: Origin
-    metadata: Metadata = NO_METADATA
+    metadata: Metadata = field(default_factory=_no_metadata)
 
     def with_body(self, body: bytes, items: int) -> "Batch":
         """The same origin and metadata around other bytes."""

@@ -1,0 +1,1 @@
+"""Components beside the data: health, authentication. One module a component."""

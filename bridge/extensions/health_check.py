@@ -1,0 +1,139 @@
+"""
+The `health_check` extension: is the process alive, and does it do its work?
+
+``/livez`` never depends on Kafka or a backend, or an outage there would restart a whole fleet;
+``/readyz`` is about doing the work now; the Collector's own ``path`` answers like ``/readyz``.
+"""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+from pydantic import Field
+
+from bridge.core import ConfigError, Deadline, ExtensionFactory, Settings, Stability, State, Status
+from bridge.options import Options
+
+
+class ResponseBody(Options):
+    """Texts to answer with instead of the JSON."""
+
+    healthy: str = ""
+    """Body of a 200 on `path`; empty gives the JSON."""
+    unhealthy: str = ""
+    """Body of a 503 on `path`; empty gives the JSON."""
+
+
+class HealthCheckConfig(Options):
+    """The Collector's ``health_check`` section."""
+
+    endpoint: str = "localhost:13133"
+    """Where to listen, as host:port."""
+    path: str = Field(default="/", pattern="^/")
+    """The path that load balancers ask, besides ``/livez`` and ``/readyz``."""
+    response_body: ResponseBody = ResponseBody()
+    """Texts to answer with on `path`."""
+
+
+class HealthCheck:
+    """
+    Serves ``/livez``, ``/readyz``, ``/healthz`` and the configured path.
+
+    `port` tells the bound port after `start`, also when the endpoint asked for port 0.
+    """
+
+    def __init__(self, config: HealthCheckConfig, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._runner: web.AppRunner | None = None
+        self._started_s = settings.clock.wall()
+        host, _, port = config.endpoint.rpartition(":")
+        if not port.isdigit():
+            raise ConfigError(f"health_check endpoint {config.endpoint!r} is not host:port")
+        self._host = host.strip("[]") or "0.0.0.0"  # noqa: S104 - as the user wrote it
+        self.port = int(port)
+
+    async def start(self) -> None:
+        """
+        Listen.
+
+        Raises:
+            ConfigError: If the address cannot be bound.
+        """
+        app = web.Application()
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get(self._config.path, self._path)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self.port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigError(
+                f"extension {self._settings.id} cannot listen on {self._config.endpoint}: "
+                f"{error.strerror or error}; set extensions.{self._settings.id}.endpoint to a free "
+                "address"
+            ) from error
+        self.port = int(self._runner.addresses[0][1])
+        self._settings.report(Status(State.OK))
+
+    async def stop(self, deadline: Deadline) -> None:
+        """Stop answering. The service stops extensions last, so a drain stays observable."""
+        del deadline  # aiohttp bounds its own clean-up; an answer takes milliseconds.
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _livez(self, request: web.Request) -> web.Response:
+        del request
+        live = self._settings.host.live()
+        return web.json_response({"status": "ok" if live else "dead"}, status=200 if live else 503)
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        del request
+        return web.json_response(self._readiness(), status=self._status())
+
+    async def _path(self, request: web.Request) -> web.Response:
+        del request
+        status = self._status()
+        texts = self._config.response_body
+        text = texts.healthy if status == 200 else texts.unhealthy
+        if text:
+            return web.Response(text=text, status=status)
+        up_since = datetime.fromtimestamp(self._started_s, UTC).isoformat()
+        word = "Server available" if status == 200 else "Server not available"
+        uptime_s = self._settings.clock.wall() - self._started_s
+        return web.json_response(
+            {"status": word, "upSince": up_since, "uptime": f"{uptime_s:.0f}s"}, status=status
+        )
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        del request
+        components = {
+            name: {"status": status.state.value, "reason": status.reason, "hint": status.hint}
+            for name, status in self._settings.host.statuses().items()
+        }
+        return web.json_response(
+            {**self._readiness(), "components": components}, status=self._status()
+        )
+
+    def _status(self) -> int:
+        return 200 if self._settings.host.ready() else 503
+
+    def _readiness(self) -> dict[str, object]:
+        host = self._settings.host
+        waiting = [
+            {"component": name, "reason": status.reason, "hint": status.hint}
+            for name, status in host.statuses().items()
+            if not status.state.ready
+        ]
+        return {"ready": host.ready(), "not_ready": waiting}
+
+
+FACTORY = ExtensionFactory(
+    type_name="health_check",
+    config=HealthCheckConfig,
+    create=HealthCheck,
+    stability=Stability.BETA,
+)

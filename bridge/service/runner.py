@@ -1,0 +1,98 @@
+"""One process: the loop, the signals, the exit code."""
+
+import asyncio
+import gc
+import json
+import os
+import signal
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from bridge.config import LoadedConfig
+from bridge.core import ConfigError, Deadline, SystemClock
+from bridge.service.service import Service
+from bridge.telemetry import configure_logging
+
+log = structlog.get_logger()
+
+EXIT_OK = 0
+EXIT_CONFIG = 78
+EXIT_INTERRUPTED = 75
+"""A second signal: we left without draining. Acknowledged data is in Kafka; the rest comes again."""
+
+SHUTDOWN_TIMEOUT_S = 25.0
+"""Time for a drain: five seconds less than the 30 s that Kubernetes grants by default."""
+
+
+def run(
+    config: LoadedConfig,
+    *,
+    ready_file: Path | None = None,
+    shutdown_timeout_s: float = SHUTDOWN_TIMEOUT_S,
+) -> int:
+    """
+    Run *config* until SIGTERM or SIGINT, drain, and return the process's exit code.
+
+    Args:
+        ready_file:
+            Written atomically once everything listens: JSON with ``pid`` and ``endpoints``.
+        shutdown_timeout_s:
+            Seconds for the drain; what is not finished then is abandoned to redelivery.
+
+    Returns:
+        0 after a drain, 78 if a component cannot work as configured. A second signal ends the
+        process at once with 75.
+    """
+    configure_logging(config.telemetry.logs)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(config, ready_file, shutdown_timeout_s))
+
+
+async def _serve(config: LoadedConfig, ready_file: Path | None, shutdown_timeout_s: float) -> int:
+    stop = asyncio.Event()
+    _on_signals(stop)
+    service = Service(config)
+    try:
+        await service.start()
+    except ConfigError as error:
+        log.error("service_not_started", reason=str(error))  # noqa: TRY400 - the text is the message
+        return EXIT_CONFIG
+    _tune_gc()
+    if ready_file is not None:
+        _write_ready(ready_file, service)
+    await stop.wait()
+    await service.stop(Deadline.after(shutdown_timeout_s, SystemClock()))
+    log.info("service_stopped")
+    return EXIT_OK
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def receive(number: signal.Signals) -> None:
+        if stop.is_set():
+            log.warning("service_interrupted", signal=number.name, exit_code=EXIT_INTERRUPTED)
+            os._exit(EXIT_INTERRUPTED)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, receive, number)
+
+
+def _tune_gc() -> None:
+    """
+    Keep the collector from walking what lives as long as the process.
+
+    Requests are freed by reference count; the thresholds only bound what cycles may pile up.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _write_ready(path: Path, service: Service) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps({"pid": os.getpid(), "endpoints": service.endpoints()}) + "\n")
+    part.replace(path)

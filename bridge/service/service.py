@@ -1,0 +1,151 @@
+"""The running whole: components in order, drained within a deadline."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from bridge.config import LoadedConfig
+from bridge.core import Clock, ConfigError, Deadline, SystemClock
+from bridge.service.assembly import Assembler, Assembly, Part
+from bridge.service.host import ServiceHost
+from bridge.service.status_book import StatusBook
+from bridge.telemetry import MetricRegistry, MetricsServer
+
+log = structlog.get_logger()
+
+START_TIMEOUT_S = 30.0
+"""No component may take longer to start: those that wait for others do it in the background."""
+
+
+class Service:
+    """
+    All pipelines of one config in this process.
+
+    Args:
+        config:
+            What `bridge.config.load` returned.
+        clock, metrics:
+            Replaced in tests.
+    """
+
+    def __init__(
+        self,
+        config: LoadedConfig,
+        *,
+        clock: Clock | None = None,
+        metrics: MetricRegistry | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self.metrics = metrics or MetricRegistry()
+        self._book = StatusBook(self._clock.wall)
+        self.host = ServiceHost(self._book)
+        self._assembly: Assembly | None = None
+        self._started: list[Part] = []
+        self._metrics_server: MetricsServer | None = None
+
+    async def start(self) -> None:
+        """
+        Build and start everything, sinks first.
+
+        When it fails, what was started is stopped again.
+
+        Raises:
+            ConfigError: If a component cannot work as configured.
+        """
+        try:
+            self._assembly = Assembler(
+                self._config, self._book, self.host, self._clock, self.metrics
+            ).build()
+            await self._start_metrics()
+            for part in self._assembly.start_order:
+                await self._start_part(part)
+        except BaseException:
+            await self.stop(Deadline.after(5.0, self._clock))
+            raise
+        self.host.started = True
+        log.info(
+            "service_started",
+            pipelines=sorted(map(str, self._config.pipelines)),
+            endpoints=self.endpoints(),
+            ready=self.host.ready(),
+        )
+
+    async def stop(self, deadline: Deadline) -> None:
+        """
+        Drain: readiness off, sources stop and finish what they took, then stages and sinks.
+
+        Safe when `start` never ran or failed, and safe twice. A part that fails or overruns is
+        logged and the rest is stopped all the same.
+        """
+        if self.host.started and not self.host.draining:
+            log.info("service_draining", deadline_s=round(deadline.remaining_s, 3))
+        self.host.draining = True
+        for parts in self._stop_order():
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    group.create_task(self._stop_part(part, deadline))
+            self._started = [part for part in self._started if part not in parts]
+        if self._metrics_server is not None:
+            await self._metrics_server.stop(deadline)
+            self._metrics_server = None
+
+    def endpoints(self) -> dict[str, str]:
+        """Every bound address by component and protocol, as ``host:port``."""
+        found: dict[str, str] = {}
+        for part in self._started:
+            component: Any = part.component
+            if hasattr(component, "endpoints"):
+                for protocol, (host, port) in component.endpoints().items():
+                    found[f"{part.name}/{protocol}"] = f"{host}:{port}"
+            elif hasattr(component, "port"):
+                found[part.name] = f"localhost:{component.port}"
+        if self._metrics_server is not None:
+            found["metrics"] = f"localhost:{self._metrics_server.port}"
+        return found
+
+    def not_ready(self) -> Mapping[str, str]:
+        """Why the service is not ready: component to reason."""
+        return {
+            name: "; ".join(entry.status.reason or entry.status.state.value for entry in entries)
+            for name, entries in self._book.troubles().items()
+        }
+
+    async def _start_metrics(self) -> None:
+        address = self._config.telemetry.metrics_address
+        if address is not None:
+            self._metrics_server = MetricsServer(self.metrics, *address)
+            await self._metrics_server.start()
+
+    async def _start_part(self, part: Part) -> None:
+        self._started.append(part)
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await part.component.start()
+        except TimeoutError as error:
+            raise ConfigError(f"{part.name} did not start within {START_TIMEOUT_S:g} s") from error
+
+    async def _stop_part(self, part: Part, deadline: Deadline) -> None:
+        try:
+            # The component keeps the deadline itself; the margin is for one that does not.
+            async with asyncio.timeout(deadline.remaining_s + 1.0):
+                await part.component.stop(deadline)
+        except TimeoutError:
+            log.error("component_stop_overran", component=part.name)
+        except Exception:
+            log.exception("component_stop_failed", component=part.name)
+
+    def _stop_order(self) -> Sequence[Sequence[Part]]:
+        if self._assembly is None:
+            return ()
+        started = self._started
+        groups: list[Sequence[Part]] = [
+            [part for part in self._assembly.receivers if part in started],
+            # The first processor of a pipeline was built last; what it holds flows to the next.
+            *([part] for part in reversed(self._assembly.processors) if part in started),
+            [part for part in self._assembly.exporters if part in started],
+            [part for part in self._assembly.extensions if part in started],
+        ]
+        return [group for group in groups if group]
