@@ -7,5 +7,27 @@ into the components' models and knows nothing of the blocks.
 
 from bridge.options.base import Options
 from bridge.options.duration import Duration
+from bridge.options.endpoint import Endpoint, Url, parse_endpoint, parse_url
+from bridge.options.headers import Headers, reveal_headers
+from bridge.options.queue import BatchPartition, QueueBatch, SendingQueue
+from bridge.options.retry import RetryOnFailure
+from bridge.options.tls import TlsClient, TlsServer
 
-__all__ = ["Options", "Duration"]
+__all__ = [
+    "Options",
+    "Duration",
+    # Where to.
+    "Endpoint",
+    "parse_endpoint",
+    "Url",
+    "parse_url",
+    "Headers",
+    "reveal_headers",
+    # How.
+    "TlsClient",
+    "TlsServer",
+    "RetryOnFailure",
+    "SendingQueue",
+    "QueueBatch",
+    "BatchPartition",
+]
