@@ -1,0 +1,107 @@
+"""
+What Kafka says, in our words: the one place where aiokafka's errors become `DeliveryError`.
+
+Three questions decide: may the same bytes be sent again (`Unavailable`), is it about the bytes
+(`TooLarge`, `Refused`), or about us (`Denied`, with the command that mends it)? What is not known
+is taken as `Unavailable`: data is kept and tried again rather than dropped on a guess.
+"""
+
+import ssl
+
+import aiokafka.errors as kafka
+
+from bridge.core import DeliveryError, Denied, Refused, TooLarge, Unavailable
+
+_CREDENTIALS = (
+    kafka.AuthenticationFailedError,
+    kafka.SaslAuthenticationFailed,
+    kafka.IllegalSaslStateError,
+)
+_NOT_SUPPORTED = (
+    kafka.UnsupportedVersionError,
+    kafka.IncompatibleBrokerVersion,
+    kafka.UnrecognizedBrokerVersion,
+    kafka.UnsupportedForMessageFormatError,
+    kafka.UnsupportedCodecError,
+)
+
+
+def map_kafka_error(
+    error: BaseException, *, what: str, topic: str = "", group: str = "", principal: str = ""
+) -> DeliveryError:
+    """
+    Translate an error of aiokafka, the network or TLS. The caller chains the cause.
+
+    Args:
+        what: What was tried, as it reads after "cannot": ``write to topic otlp_spans``.
+        topic: The topic concerned, for the hint.
+        group: The consumer group concerned, for the hint.
+        principal: Who we are, such as ``User:bridge``; a placeholder is shown without it.
+
+    Returns:
+        The error to raise. `DeliveryError` passes through unchanged.
+    """
+    if isinstance(error, DeliveryError):
+        return error
+    reason = _reason(error)
+    hint = _hint(error, topic or "TOPIC", group or "GROUP", principal or "User:NAME")
+    if hint:
+        return Denied(f"cannot {what}: {reason}", hint=hint)
+    if isinstance(error, kafka.MessageSizeTooLargeError | kafka.RecordListTooLargeError):
+        return TooLarge(
+            f"cannot {what}: {reason}; the topic's max.message.bytes is smaller than the batch"
+        )
+    if isinstance(error, kafka.InvalidTimestampError):
+        return Refused(f"cannot {what}: {reason}")
+    return Unavailable(f"cannot {what}: {reason}")
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether somebody must change credentials, an ACL or a topic before it can work."""
+    return isinstance(error, Denied) or bool(_hint(error, "", "", ""))
+
+
+def _hint(error: BaseException, topic: str, group: str, principal: str) -> str:
+    """The command or change that mends *error*; empty if waiting may mend it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "check tls.ca_file and the host name in brokers against the broker's certificate"
+    if isinstance(error, ssl.SSLError):
+        return "check the tls section against the listener: openssl s_client -connect HOST:PORT"
+    if isinstance(error, kafka.UnsupportedSaslMechanismError):
+        return "set auth.sasl.mechanism to one that the listener has in sasl.enabled.mechanisms"
+    if isinstance(error, _CREDENTIALS):
+        return (
+            f"check auth.sasl of {principal}; for SCRAM: kafka-configs --alter --entity-type users "
+            f"--entity-name {principal.removeprefix('User:')} --add-config 'SCRAM-SHA-512=[...]'"
+        )
+    return _resource_hint(error, topic, group, principal)
+
+
+def _resource_hint(error: BaseException, topic: str, group: str, principal: str) -> str:
+    allow = f"kafka-acls --bootstrap-server HOST:9092 --add --allow-principal {principal}"
+    if isinstance(error, kafka.TopicAuthorizationFailedError):
+        return f"{allow} --operation Write --operation Read --operation Describe --topic {topic}"
+    if isinstance(error, kafka.GroupAuthorizationFailedError):
+        return f"{allow} --operation Read --operation Describe --group {group}"
+    if isinstance(error, kafka.ClusterAuthorizationFailedError):
+        return f"{allow} --operation IdempotentWrite --operation DescribeConfigs --cluster"
+    if isinstance(error, kafka.UnknownTopicOrPartitionError):
+        return f"kafka-topics --bootstrap-server HOST:9092 --create --topic {topic} --partitions 12"
+    if isinstance(error, kafka.InvalidTopicError):
+        return "a topic name has 1 to 249 letters, digits, dots, underscores or hyphens"
+    if isinstance(error, kafka.InvalidRequiredAcksError):
+        return "set producer.required_acks to all, 1 or 0"
+    if isinstance(error, kafka.PolicyViolationError):
+        return f"the brokers' policy refuses it: see create.topic.policy and topic {topic}"
+    if isinstance(error, _NOT_SUPPORTED):
+        return "the brokers are too old for this request: Kafka 2.1 or newer is needed"
+    return ""
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, kafka.UnknownTopicOrPartitionError):
+        return "the topic or partition does not exist"
+    if isinstance(error, TimeoutError) and not str(error):
+        return "no answer in time"
+    text = " ".join(str(error).split())
+    return text or type(error).__name__
