@@ -133,7 +133,7 @@ class Service:
             async with asyncio.timeout(deadline.remaining_s + 1.0):
                 await part.component.stop(deadline)
         except TimeoutError:
-            log.error("component_stop_overran", component=part.name)
+            log.error("component_stop_overran", component=part.name)  # noqa: TRY400 - no fault in it
         except Exception:
             log.exception("component_stop_failed", component=part.name)
 

@@ -85,14 +85,10 @@ class StatusBook:
 
 def _log_change(component: str, known: Entry | None, status: Status) -> None:
     was = known.status.state if known else State.OK
-    details = {"component": component, "state": status.state.value}
-    for key, value in (
-        ("subject", status.subject),
-        ("reason", status.reason),
-        ("hint", status.hint),
-    ):
-        if value:
-            details[key] = value
+    told = {"subject": status.subject, "reason": status.reason, "hint": status.hint}
+    details = {"component": component, "state": status.state.value} | {
+        key: value for key, value in told.items() if value
+    }
     if status.state in (State.FATAL, State.PERMANENT):
         log.error("component_failed", **details)
     elif status.state is State.RECOVERABLE:

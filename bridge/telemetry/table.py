@@ -27,3 +27,7 @@ class MetricSpec:
     unit: str = ""
     labels: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
+
+
+METRICS: dict[str, MetricSpec] = {}
+"""The table, by name. Counters carry no ``_total``: see `bridge/telemetry/exposition.py`."""

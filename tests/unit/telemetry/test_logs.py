@@ -1,0 +1,55 @@
+"""Logs for people and for machines."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from bridge.telemetry import LogOptions, configure_logging
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Own events and those of libraries come in the same form, on standard error."""
+    configure_logging(LogOptions(encoding="json"))
+    structlog.get_logger().info("service_started", pipelines=["traces"])
+    logging.getLogger("some.library").warning("careful")
+    captured = capsys.readouterr()
+    first, second = map(json.loads, captured.err.splitlines())
+
+    assert captured.out == ""
+    assert (first["event"], first["pipelines"], first["level"]) == (
+        "service_started",
+        ["traces"],
+        "info",
+    )
+    assert (second["event"], second["logger"]) == ("careful", "some.library")
+
+
+def test_level_hides_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
+    """At warn, an info event is not written."""
+    configure_logging(LogOptions(level="warn"))
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud")
+
+    assert "quiet" not in (text := capsys.readouterr().err)
+    assert "loud" in text
+
+
+def test_console_has_no_colours_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape codes are for terminals."""
+    configure_logging(LogOptions())
+    structlog.get_logger().error("plain", reason="x")
+
+    assert "\x1b" not in (text := capsys.readouterr().err)
+    assert "plain" in text
