@@ -63,7 +63,7 @@ def _metric(family: Family) -> Metric:
     for values, figure in shown.items():
         value = figure.value if isinstance(figure, Counter) else _read(figure)
         if value is not None:
-            flat.add_metric(values, value)  # type: ignore[attr-defined]  # both families have it
+            flat.add_metric(values, value)
     return flat
 
 

@@ -1,0 +1,226 @@
+"""
+The ingest leg: CPU microseconds a span from OTLP to Kafka, ours beside a Collector and rotel.
+
+    python perf/ingest.py --subjects bridge collector --spans 1 10 100 512 --repeats 3
+
+Every subject gets the same requests over the same connections into a topic of its own of 12
+partitions, acks all, zstd; subjects take turns within a repeat. A run counts only if each span that
+was acknowledged is in the topic, and (except for rotel, which does not key by trace) each trace in
+one partition.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+from dataclasses import dataclass
+
+import lab
+from load import Requests, Result
+from load import run as send
+
+from tests.kafka_server import KafkaServer
+
+SPANS_A_RUN = {1: 20_000, 10: 100_000, 100: 400_000, 512: 500_000}
+"""Long enough for a CPU clock of 10 ms, short enough for three repeats of everything."""
+
+SUBJECTS = ("bridge", "collector", "rotel")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table."""
+
+    spans: int
+    gzipped: bool = False
+    http: bool = False
+    order: str = "sdk"
+
+    def __str__(self) -> str:
+        marks = ["gzip"] * self.gzipped + ["http"] * self.http
+        marks += [f"{self.order} order"] * (self.order != "sdk")
+        return " ".join([str(self.spans), *marks])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of one subject cost."""
+
+    cpu_us_a_span: float
+    peak_rss_mib: float
+    p99_ms: float
+
+
+def bridge_config(bootstrap: str, topic: str, grpc: int, http: int) -> str:
+    """The shipped defaults, with the compression that all subjects use."""
+    return f"""
+receivers:
+  otlp:
+    protocols: {{grpc: {{endpoint: 127.0.0.1:{grpc}}}, http: {{endpoint: 127.0.0.1:{http}}}}}
+exporters:
+  kafka:
+    brokers: ["{bootstrap}"]
+    producer: {{compression: zstd}}
+    traces: {{topic: {topic}}}
+service:
+  telemetry: {{metrics: {{address: "127.0.0.1:{lab.free_port()}"}}}}
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [kafka]}}
+"""
+
+
+def collector_config(bootstrap: str, topic: str, grpc: int, http: int) -> str:
+    """Keyed by trace with a batch processor, as its users run it; acks all like ours."""
+    return f"""
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: 127.0.0.1:{grpc}, max_recv_msg_size_mib: 64}}
+      http: {{endpoint: 127.0.0.1:{http}}}
+processors:
+  batch: {{}}
+exporters:
+  kafka:
+    brokers: ["{bootstrap}"]
+    traces: {{topic: {topic}}}
+    partition_traces_by_id: true
+    producer: {{compression: zstd, required_acks: -1}}
+    sending_queue: {{queue_size: 100000}}
+service:
+  telemetry: {{metrics: {{level: none}}, logs: {{level: error}}}}
+  pipelines:
+    traces: {{receivers: [otlp], processors: [batch], exporters: [kafka]}}
+"""
+
+
+def command(subject: str, bootstrap: str, topic: str, grpc: int, http: int) -> list[str]:
+    """How *subject* is started."""
+    if subject == "bridge":
+        return lab.bridge_command(lab.write_config(bridge_config(bootstrap, topic, grpc, http)))
+    if subject == "collector":
+        config = lab.write_config(collector_config(bootstrap, topic, grpc, http))
+        return [str(lab.PEERS / "bin/otelcol-peer"), "--config", str(config)]
+    return [
+        *(str(lab.PEERS / "bin/rotel-agent"), "start"),
+        *("--otlp-grpc-endpoint", f"127.0.0.1:{grpc}", "--otlp-http-endpoint", f"127.0.0.1:{http}"),
+        *("--exporter", "kafka", "--kafka-exporter-brokers", bootstrap),
+        *("--kafka-exporter-traces-topic", topic, "--kafka-exporter-compression", "zstd"),
+        *("--kafka-exporter-acks", "all", "--kafka-exporter-max-message-bytes", str(16 << 20)),
+    ]
+
+
+async def measure(subject: str, case: Case, bootstrap: str, run_number: int) -> Outcome:
+    """
+    One run of one subject.
+
+    Raises:
+        lab.LostSpan: If an acknowledged span is not in the topic.
+    """
+    name = f"perf-{os.getpid()}-{run_number}"
+    grpc, http = lab.free_port(), lab.free_port()
+    requests = Requests(case.spans, order=case.order, gzipped=case.gzipped)
+    count = max(1, SPANS_A_RUN[case.spans] // case.spans)
+    async with lab.topic(bootstrap, name) as topic:
+        with lab.running(subject, command(subject, bootstrap, topic, grpc, http), grpc) as process:
+            await asyncio.sleep(1.0)
+            # A first tenth warms caches and connections and is checked like the rest.
+            await _send(requests, case, grpc, http, max(1, count // 10))
+            before_s, made = process.cpu_s(), requests.made
+            result = await _send(requests, case, grpc, http, count)
+            await _settle(bootstrap, topic, process)
+            cost_s = process.cpu_s() - before_s
+            spans = requests.made - made
+            rss_mib = process.peak_rss_mib()
+        ids = range(requests.first_id, requests.first_id + requests.made)
+        await lab.verify_topic(bootstrap, topic, ids, whole_traces=subject != "rotel")
+    return Outcome(cost_s / spans * 1e6, rss_mib, result.quantile(0.99) * 1e3)
+
+
+async def _send(requests: Requests, case: Case, grpc: int, http: int, count: int) -> Result:
+    port = http if case.http else grpc
+    connections = 16 if case.http else 4
+    result = await send("127.0.0.1", port, requests, count, connections=connections, http=case.http)
+    if result.acked != count:
+        raise lab.LostSpan(f"{count - result.acked} of {count} requests were not acknowledged")
+    return result
+
+
+async def _settle(bootstrap: str, topic: str, process: lab.Process) -> None:
+    """Wait until a subject that answers early has written what it holds: its CPU rests."""
+    for _ in range(100):
+        before_s = process.cpu_s()
+        await asyncio.sleep(0.3)
+        if process.cpu_s() - before_s < 0.02:
+            return
+
+
+async def table(options: argparse.Namespace, bootstrap: str) -> tuple[list[str], dict[str, object]]:
+    """All cases by all subjects, in turns; the lines of the result."""
+    cases = [
+        Case(spans, gzipped, http, order)
+        for spans in options.spans
+        for gzipped, http, order in itertools.product(options.gzip, options.http, options.order)
+    ]
+    outcomes: dict[tuple[str, str], list[Outcome]] = {}
+    number = itertools.count()
+    for repeat, case in itertools.product(range(options.repeats), cases):
+        for subject in options.subjects:
+            try:
+                outcome = await measure(subject, case, bootstrap, next(number))
+            except lab.LostSpan as error:
+                print(f"repeat {repeat} {case} {subject}: no figure: {error}", flush=True)
+                continue
+            outcomes.setdefault((str(case), subject), []).append(outcome)
+            print(f"repeat {repeat} {case} {subject}: {outcome}", flush=True)
+    return _lines(options, cases, outcomes), {
+        f"{case} {subject}": [vars(outcome) for outcome in found]
+        for (case, subject), found in outcomes.items()
+    }
+
+
+def _lines(
+    options: argparse.Namespace, cases: list[Case], outcomes: dict[tuple[str, str], list[Outcome]]
+) -> list[str]:
+    lines = ["# Ingest: OTLP to Kafka, CPU µs a span (min / median / max)", ""]
+    lines += [f"- {key}: {value}" for key, value in lab.machine().items()]
+    lines += [f"- repeats: {options.repeats}, subjects in turns, acks all, zstd, 12 partitions", ""]
+    head = "".join(f" {subject} |" for subject in options.subjects)
+    ratios = "".join(f" {peer} ÷ bridge |" for peer in options.subjects if peer != "bridge")
+    lines += [f"| spans a request |{head}{ratios} peak RSS MiB | p99 ms |"]
+    lines += ["|---" * (lines[-1].count("|") - 1) + "|"]
+    for case in cases:
+        found = {s: outcomes.get((str(case), s), []) for s in options.subjects}
+        costs = {s: lab.Figures([o.cpu_us_a_span for o in found[s]]) for s in found}
+        row = [str(case), *(str(costs[subject]) for subject in options.subjects)]
+        row += [
+            f"{costs[peer].median / costs['bridge'].median:.2f}"
+            for peer in options.subjects
+            if peer != "bridge" and "bridge" in costs
+        ]
+        rss = [f"{max((o.peak_rss_mib for o in found[s]), default=0):.0f}" for s in found]
+        p99 = [f"{lab.Figures([o.p99_ms for o in found[s]]).median:.0f}" for s in found]
+        lines.append("| " + " | ".join([*row, " / ".join(rss), " / ".join(p99)]) + " |")
+    return lines
+
+
+def main() -> None:
+    """Run from the command line; writes ``perf/results/``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subjects", nargs="+", choices=SUBJECTS, default=["bridge", "collector"])
+    parser.add_argument("--spans", nargs="+", type=int, default=list(SPANS_A_RUN))
+    parser.add_argument("--gzip", nargs="+", type=int, default=[0])
+    parser.add_argument("--http", nargs="+", type=int, default=[0])
+    parser.add_argument("--order", nargs="+", choices=("sdk", "collector"), default=["sdk"])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--save", default="", help="name of the result file; empty only prints")
+    options = parser.parse_args()
+    with KafkaServer(heap_mib=1024, java_options=()) as kafka:
+        lines, data = asyncio.run(table(options, kafka.bootstrap))
+    if options.save:
+        lab.save(options.save, lines, data)
+    else:
+        print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
