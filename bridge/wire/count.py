@@ -1,0 +1,53 @@
+"""Counting what a request holds, and checking that it is one."""
+
+from google.protobuf.message import DecodeError
+
+from bridge.core import Malformed, Signal
+from bridge.wire._pb.slim_pb2 import CountRequest, Metric, MetricsRequest
+
+
+def count_items(signal: Signal, body: bytes) -> int:
+    """
+    Count the spans, data points or log records of an export request.
+
+    The framing is checked down to the fields of each span, log record and metric; what these
+    fields hold is not.
+
+    Raises:
+        Malformed: If *body* is no such request.
+    """
+    try:
+        if signal is Signal.METRICS:
+            request = MetricsRequest.FromString(body)
+            return sum(
+                count_points(metric)
+                for resource in request.resources
+                for scope in resource.scopes
+                for metric in scope.metrics
+            )
+        return sum(
+            len(scope.items)
+            for resource in CountRequest.FromString(body).resources
+            for scope in resource.scopes
+        )
+    except DecodeError as error:
+        raise Malformed(f"the body is no valid OTLP {signal.value} request") from error
+
+
+def count_encoded_points(metric: bytes) -> int:
+    """
+    Count the data points of one encoded metric.
+
+    Raises:
+        Malformed: If *metric* is no valid protobuf.
+    """
+    try:
+        return count_points(Metric.FromString(metric))
+    except DecodeError as error:
+        raise Malformed("a metric is no valid protobuf") from error
+
+
+def count_points(metric: Metric) -> int:
+    """Count the data points of one metric; 0 if it has no data."""
+    kind = metric.WhichOneof("data")
+    return len(getattr(metric, kind).points) if kind else 0
