@@ -5,12 +5,26 @@ Deciding modules (accumulator, backoff) are synchronous and pure; the stages aro
 """
 
 from bridge.flow.accumulator import Limits, Reason
+from bridge.flow.admission import ByteBudget
 from bridge.flow.batching import Batching, Grouping
+from bridge.flow.compression import Compression, compress, compress_now, decompress
 from bridge.flow.fan_out import BRANCH_BACKOFF, FanOut
 from bridge.flow.in_flight import InFlight
+from bridge.flow.otlp_answers import (
+    REQUEST_BYTES_MAX,
+    RESPONSE_BYTES_MAX,
+    grpc_error,
+    http_error,
+    make_receipt,
+    receipt_of,
+    status_message,
+)
 from bridge.flow.retrying import Backoff, Health, Retrying
+from bridge.flow.sending import Sending
 
 __all__ = [
+    # Admitting.
+    "ByteBudget",
     # Joining.
     "Batching",
     "Grouping",
@@ -24,4 +38,18 @@ __all__ = [
     "Backoff",
     "Health",
     "InFlight",
+    # All of it, around one attempt to reach a backend.
+    "Sending",
+    "Compression",
+    "compress",
+    "compress_now",
+    "decompress",
+    # What an OTLP backend answers.
+    "grpc_error",
+    "http_error",
+    "receipt_of",
+    "make_receipt",
+    "status_message",
+    "REQUEST_BYTES_MAX",
+    "RESPONSE_BYTES_MAX",
 ]
