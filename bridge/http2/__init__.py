@@ -1,0 +1,60 @@
+"""
+A lean HTTP/2 server for unary requests, and gRPC framing on it.
+
+`state` is the connection as a pure state machine, `protocol` its asyncio side, `server` the
+listeners and timers (used by `bridge/http1` as well), `grpc` the framing of messages. Nothing here
+knows OTLP.
+"""
+
+from bridge.http2.body import Body
+from bridge.http2.compression import decompress
+from bridge.http2.frames import PREFACE, ErrorCode, goaway, settings
+from bridge.http2.grpc import (
+    Answers,
+    Call,
+    Code,
+    GrpcHandler,
+    Guard,
+    Method,
+    message_response,
+    status_response,
+)
+from bridge.http2.head import Head
+from bridge.http2.header_decoder import Field
+from bridge.http2.limits import Http2Limits, Timeouts
+from bridge.http2.protocol import Handler, Http2Protocol
+from bridge.http2.quiet_log import QuietLog
+from bridge.http2.server import Connection, Server
+from bridge.http2.stream import Response, Stream
+
+__all__ = [
+    # Serving.
+    "Server",
+    "Connection",
+    "Http2Protocol",
+    "Handler",
+    "Stream",
+    "Body",
+    "Response",
+    "Head",
+    "Field",
+    # What HTTP/1 servers tell HTTP/2 clients.
+    "PREFACE",
+    "ErrorCode",
+    "goaway",
+    "settings",
+    # gRPC.
+    "GrpcHandler",
+    "Answers",
+    "Guard",
+    "Method",
+    "Call",
+    "Code",
+    "message_response",
+    "status_response",
+    # Bounds.
+    "Http2Limits",
+    "Timeouts",
+    "decompress",
+    "QuietLog",
+]

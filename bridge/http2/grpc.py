@@ -1,0 +1,316 @@
+"""gRPC over the HTTP/2 server: routes, message framing, statuses, deadlines. Unary calls only."""
+
+import base64
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+from urllib.parse import quote_from_bytes
+
+from bridge.core import Clock, Malformed, Overloaded, TooLarge
+from bridge.flow import ByteBudget
+from bridge.http2.compression import decompress
+from bridge.http2.head import Head
+from bridge.http2.header_decoder import Field
+from bridge.http2.stream import Response, Stream
+
+PREFIX_BYTES: Final = 5
+_CONTENT_TYPE: Final = (b"content-type", b"application/grpc")
+_ENCODINGS: Final = ("gzip", "zstd")
+_ACCEPT_ENCODING: Final = (b"grpc-accept-encoding", b"identity,gzip,zstd")
+_NOT_GRPC: Final = (
+    b"This port speaks gRPC: POST with content-type application/grpc. "
+    b"Send OTLP over HTTP to the http endpoint, which is port 4318 by default.\n"
+)
+_MESSAGE_BYTES_MAX: Final = 1_024
+"""Of an error text: header lists must stay far below what clients take (8 KiB in grpc-go)."""
+
+_TIMEOUT: Final = re.compile(rb"(\d{1,8})([HMSmun])")
+_TIMEOUT_UNITS_S: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+
+
+class Code(IntEnum):
+    """gRPC status codes."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+def message_response(message: bytes) -> Response:
+    """The answer OK with one uncompressed *message*."""
+    return Response.of_fields(
+        ((b":status", b"200"), _CONTENT_TYPE),
+        b"\0" + len(message).to_bytes(4, "big") + message,
+        ((b"grpc-status", b"0"),),
+    )
+
+
+def status_response(code: Code, message: str, details: bytes = b"") -> Response:
+    """
+    An answer without a message ("trailers only").
+
+    Args:
+        details:
+            A serialized ``google.rpc.Status``, for `grpc-status-details-bin`.
+    """
+    fields: list[Field] = [
+        (b":status", b"200"),
+        _CONTENT_TYPE,
+        (b"grpc-status", str(int(code)).encode()),
+        (b"grpc-message", _encode_message(message)),
+    ]
+    if details:
+        fields.append((b"grpc-status-details-bin", base64.b64encode(details).rstrip(b"=")))
+    if code is Code.UNIMPLEMENTED:
+        fields.append(_ACCEPT_ENCODING)
+    return Response.of_fields(tuple(fields))
+
+
+@dataclass(slots=True)
+class Call:
+    """One complete call. `message` is decompressed; `deadline_at` is on the clock's scale."""
+
+    message: bytes
+    head: Head
+    volatile: tuple[Field, ...]
+    deadline_at: float
+    wire_bytes: int
+
+
+Method = Callable[[Call], Awaitable[Response]]
+"""Answers a call. Errors of the bridge it maps itself; what it raises is answered as failure."""
+
+Guard = Callable[[Stream], Response | None]
+"""Looks at a request's head before anything is buffered; a response refuses it."""
+
+
+class Answers:
+    """
+    The refusals that the framing needs, asked for once each time one is given.
+
+    Override to count them, or to add details such as a ``RetryInfo``.
+    """
+
+    def malformed(self, error: Malformed) -> Response:
+        """The message breaks the framing or its compression."""
+        return status_response(Code.INVALID_ARGUMENT, str(error))
+
+    def too_large(self, error: TooLarge) -> Response:
+        """The message exceeds the limit, as sent or decompressed."""
+        return status_response(Code.RESOURCE_EXHAUSTED, str(error))
+
+    def overloaded(self, error: Overloaded) -> Response:
+        """The budget is used up."""
+        return status_response(Code.UNAVAILABLE, str(error))
+
+    def unimplemented(self, text: str) -> Response:
+        """No such method or encoding."""
+        return status_response(Code.UNIMPLEMENTED, text)
+
+    def failure(self) -> Response:
+        """A fault of ours; retryable, since the data may be fine."""
+        return status_response(Code.UNAVAILABLE, "internal fault; the data was not taken")
+
+    def expired(self) -> Response:
+        """Nobody behind us answered in time."""
+        return status_response(Code.UNAVAILABLE, "not acknowledged in time")
+
+
+@dataclass(slots=True)
+class _Route:
+    method: Method | None
+    encoding: str
+    refusal: Response | None
+
+
+class GrpcHandler:
+    """
+    Turns streams into calls of *methods* (by full path) and back.
+
+    Args:
+        budget:
+            Charged with the declared length before a message is buffered, and with what
+            decompression makes of it.
+        message_bytes_max:
+            Limit of a message, as sent and decompressed.
+        answer_s:
+            Seconds after which a call that has no shorter `grpc-timeout` ends.
+        expiry_grace_s:
+            Seconds after the deadline until the call is answered over the method's head.
+    """
+
+    prefix_bytes = PREFIX_BYTES
+    volatile_fields = frozenset({b"grpc-timeout", b"traceparent", b"tracestate", b"x-request-id"})
+
+    def __init__(
+        self,
+        methods: Mapping[bytes, Method],
+        *,
+        clock: Clock,
+        budget: ByteBudget,
+        message_bytes_max: int,
+        answer_s: float,
+        expiry_grace_s: float = 0.5,
+        answers: Answers | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        self._methods = methods
+        self._clock = clock
+        self._budget = budget
+        self._message_bytes_max = message_bytes_max
+        self._answer_s = answer_s
+        self._expiry_grace_s = expiry_grace_s
+        self._answers = answers or Answers()
+        self._guard = guard
+
+    @property
+    def overrun(self) -> Response:
+        """The answer to a body longer than its message."""
+        return self._answers.malformed(Malformed("more than one message in a unary call"))
+
+    @property
+    def failure(self) -> Response:
+        """The answer when a method raises."""
+        return self._answers.failure()
+
+    @property
+    def expired(self) -> Response:
+        """The answer when a call's deadline has passed."""
+        return self._answers.expired()
+
+    def admit(self, stream: Stream) -> Response | None:
+        """Refuse what is no call of a known method, or what the guard does not let in."""
+        route = stream.head.note
+        if not isinstance(route, _Route):
+            route = stream.head.note = self._find_route(stream.head)
+        if route.refusal is not None:
+            return route.refusal
+        return self._guard(stream) if self._guard is not None else None
+
+    def admit_body(self, stream: Stream, prefix: bytes) -> Response | None:
+        """Check the declared length and charge the budget with it."""
+        message_bytes = int.from_bytes(prefix[1:], "big")
+        if prefix[0] > 1:
+            return self._answers.malformed(Malformed("the message's first byte must be 0 or 1"))
+        if message_bytes > self._message_bytes_max:
+            return self._answers.too_large(
+                TooLarge(f"message of {message_bytes} bytes, allowed are {self._message_bytes_max}")
+            )
+        try:
+            self._budget.acquire(message_bytes)
+        except Overloaded as error:
+            return self._answers.overloaded(error)
+        stream.charge_bytes = message_bytes
+        stream.body_bytes_max = PREFIX_BYTES + message_bytes
+        return None
+
+    async def handle(self, stream: Stream) -> Response:
+        """Unwrap the message and call the method."""
+        route = stream.head.note
+        assert isinstance(route, _Route)  # noqa: S101 - admit set it
+        assert route.method is not None  # noqa: S101 - admit refused the others
+        now = self._clock.monotonic()
+        deadline_at = now + self._answer_s
+        if stream.volatile:
+            deadline_at = min(deadline_at, now + _timeout_s(stream.volatile))
+        stream.deadline_at = deadline_at + self._expiry_grace_s
+        wire_bytes = stream.received_bytes
+        try:
+            message = self._take_message(stream, route.encoding)
+        except Malformed as error:
+            return self._answers.malformed(error)
+        except TooLarge as error:
+            return self._answers.too_large(error)
+        except Overloaded as error:
+            return self._answers.overloaded(error)
+        return await route.method(
+            Call(message, stream.head, stream.volatile, deadline_at, wire_bytes)
+        )
+
+    def release(self, stream: Stream) -> None:
+        """Give back what the stream was charged."""
+        if stream.charge_bytes:
+            self._budget.release(stream.charge_bytes)
+            stream.charge_bytes = 0
+
+    def _find_route(self, head: Head) -> _Route:
+        refusal: Response | None = None
+        content_type = head.get(b"content-type") or b""
+        encoding = (head.get(b"grpc-encoding") or b"identity").decode("latin-1").lower()
+        method = self._methods.get(head.path)
+        if head.method != b"POST":
+            refusal = _plain_response(b"405", (b"allow", b"POST"))
+        elif not _is_grpc(content_type):
+            refusal = _plain_response(b"415")
+        elif method is None:
+            path = head.path.decode("latin-1")[:200]
+            refusal = self._answers.unimplemented(f"unknown method {path}")
+        elif encoding != "identity" and encoding not in _ENCODINGS:
+            refusal = self._answers.unimplemented(
+                f"unknown grpc-encoding {encoding[:50]}; known are identity, gzip and zstd"
+            )
+        return _Route(method, encoding, refusal)
+
+    def _take_message(self, stream: Stream, encoding: str) -> bytes:
+        if not stream.admitted:
+            raise Malformed("the call carries no message")
+        if stream.received_bytes != stream.body_bytes_max:
+            raise Malformed(
+                f"the message ends after {stream.received_bytes - PREFIX_BYTES} of "
+                f"{stream.body_bytes_max - PREFIX_BYTES} bytes"
+            )
+        compressed = stream.prefix(1) == b"\1"
+        message = stream.take_body(PREFIX_BYTES)
+        if not compressed:
+            return message
+        if encoding == "identity":
+            raise Malformed("the message is marked as compressed, but grpc-encoding is missing")
+
+        def charge(more_bytes: int) -> None:
+            self._budget.acquire(more_bytes)
+            stream.charge_bytes += more_bytes
+
+        return decompress(encoding, message, self._message_bytes_max, charge)
+
+
+def _plain_response(status: bytes, *fields: Field) -> Response:
+    return Response.of_fields(
+        ((b":status", status), (b"content-type", b"text/plain"), *fields), _NOT_GRPC
+    )
+
+
+def _is_grpc(content_type: bytes) -> bool:
+    kind = content_type.split(b";", 1)[0].strip().lower()
+    return kind in (b"application/grpc", b"application/grpc+proto")
+
+
+def _timeout_s(fields: tuple[Field, ...]) -> float:
+    for name, value in fields:
+        if name == b"grpc-timeout":
+            match = _TIMEOUT.fullmatch(value)
+            if match:
+                return int(match[1]) * _TIMEOUT_UNITS_S[match[2]]
+    return float("inf")
+
+
+def _encode_message(message: str) -> bytes:
+    text = message.encode("utf-8", "replace")[:_MESSAGE_BYTES_MAX]
+    # Cutting may have split a character: percent-encoding keeps the header valid anyway.
+    safe = "".join(chr(byte) for byte in range(0x20, 0x7F) if byte != 0x25)
+    return quote_from_bytes(text, safe=safe).encode("ascii")

@@ -1,0 +1,168 @@
+"""From HEADERS and CONTINUATION frames to request heads, remembering what repeats."""
+
+from bridge.http2.frames import (
+    END_HEADERS,
+    HAS_PRIORITY,
+    PADDED,
+    STREAM_ID_MAX,
+    ConnectionFault,
+    ErrorCode,
+    StreamFault,
+)
+from bridge.http2.head import Head, check_trailers, parse_head
+from bridge.http2.header_decoder import Field, HeaderDecoder, HeaderListTooLarge
+from bridge.http2.limits import Http2Limits
+
+
+class BlockAssembler:
+    """Joins the fragments of one header block; at most one is open on a connection."""
+
+    __slots__ = ("_bytes", "_fragments", "_limits", "_stream_id")
+
+    def __init__(self, limits: Http2Limits) -> None:
+        self._limits = limits
+        self._fragments: list[bytes] = []
+        self._bytes = 0
+        self._stream_id = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether a CONTINUATION must come next."""
+        return bool(self._stream_id)
+
+    def begin(self, stream_id: int, flags: int, payload: bytes) -> bytes | None:
+        """
+        Take a HEADERS frame.
+
+        Returns:
+            The block, if this is all of it.
+
+        Raises:
+            ConnectionFault: If padding or priority do not fit into the frame.
+        """
+        if flags & (PADDED | HAS_PRIORITY):
+            payload = _strip(stream_id, flags, payload)
+        if flags & END_HEADERS:
+            return payload
+        self._fragments = [payload]
+        self._bytes = len(payload)
+        self._stream_id = stream_id
+        return None
+
+    def proceed(self, stream_id: int, flags: int, payload: bytes) -> bytes | None:
+        """
+        Take a CONTINUATION frame.
+
+        Raises:
+            ConnectionFault: If none is expected on that stream, or the block is over its limits.
+        """
+        if not self._stream_id or stream_id != self._stream_id:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without its HEADERS")
+        self._fragments.append(payload)
+        self._bytes += len(payload)
+        limits = self._limits
+        if (
+            self._bytes > limits.header_block_bytes_max
+            or len(self._fragments) > limits.header_frames_max
+        ):
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "header block too long")
+        if not flags & END_HEADERS:
+            return None
+        block = b"".join(self._fragments)
+        self._fragments = []
+        self._stream_id = 0
+        return block
+
+
+class HeadReader:
+    """
+    Reads header blocks of one connection.
+
+    Two memories, both bounded and cleared when full: blocks whose decoding depends on nothing
+    that changed since, and heads by their fields, for peers whose blocks always differ.
+    """
+
+    def __init__(self, limits: Http2Limits, volatile_fields: frozenset[bytes]) -> None:
+        self._decoder = HeaderDecoder(limits.header_list_bytes_max)
+        self._volatile_fields = volatile_fields
+        self._cached_heads_max = limits.cached_heads_max
+        self._by_block: dict[bytes, tuple[Head, tuple[Field, ...]]] = {}
+        self._by_fields: dict[tuple[Field, ...], Head] = {}
+        self._version = 0
+
+    def read(self, stream_id: int, block: bytes) -> tuple[Head, tuple[Field, ...]]:
+        """
+        The head that *block* encodes, and the fields that were kept out of it.
+
+        Raises:
+            ConnectionFault: If the block cannot be decoded.
+            StreamFault: If the request is malformed or its header list too large.
+        """
+        known = self._by_block.get(block)
+        if known is not None:
+            return known
+        decoder = self._decoder
+        version = decoder.version
+        fields = self._decode(stream_id, block)
+        names = self._volatile_fields
+        volatile = tuple([field for field in fields if field[0] in names])
+        stable = tuple([field for field in fields if field[0] not in names] if volatile else fields)
+        head = self._by_fields.get(stable)
+        if head is None:
+            head = parse_head(stream_id, stable)
+            if len(self._by_fields) >= self._cached_heads_max:
+                self._by_fields.clear()
+            self._by_fields[stable] = head
+        if volatile:
+            check_trailers(stream_id, volatile)
+        result = (head, volatile)
+        if decoder.version == version:
+            if len(self._by_block) >= self._cached_heads_max:
+                self._by_block.clear()
+            self._by_block[block] = result
+        return result
+
+    def read_trailers(self, stream_id: int, block: bytes) -> list[Field]:
+        """
+        The fields of a block that is no request head.
+
+        Raises:
+            ConnectionFault: If the block cannot be decoded.
+            StreamFault: If the list is too large.
+        """
+        return self._decode(stream_id, block)
+
+    def _decode(self, stream_id: int, block: bytes) -> list[Field]:
+        version = self._decoder.version
+        try:
+            return self._decoder.decode(block)
+        except HeaderListTooLarge as error:
+            raise StreamFault(stream_id, ErrorCode.ENHANCE_YOUR_CALM, str(error)) from error
+        finally:
+            if self._decoder.version != version:
+                self._by_block.clear()
+
+
+def unpad(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """
+    The payload's bounds without its padding.
+
+    Raises:
+        ConnectionFault: PROTOCOL_ERROR, if the padding is longer than the frame.
+    """
+    if start == end or data[start] >= end - start:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "padding longer than the frame")
+    return start + 1, end - data[start]
+
+
+def _strip(stream_id: int, flags: int, payload: bytes) -> bytes:
+    start, end = 0, len(payload)
+    if flags & PADDED:
+        start, end = unpad(payload, start, end)
+    if flags & HAS_PRIORITY:
+        if end - start < 5:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "HEADERS too short for a priority")
+        if int.from_bytes(payload[start : start + 4], "big") & STREAM_ID_MAX == stream_id:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "stream depends on itself")
+        start += 5
+    return payload[start:end]

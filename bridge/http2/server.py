@@ -1,0 +1,167 @@
+"""Listening sockets, the connections behind them, and the one timer that watches them all."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from typing import Final, Protocol
+
+from bridge.core import Clock, Deadline
+from bridge.http2.limits import Timeouts
+from bridge.http2.quiet_log import QuietLog
+
+_TICK_S: Final = 0.25
+_BACKLOG: Final = 1_024
+_CLOSE_S: Final = 1.0
+"""What is left to aborted connections and cancelled requests to end, after the deadline."""
+
+
+class Connection(Protocol):
+    """What the server asks of each of its connections. All of it synchronous."""
+
+    tasks: set[asyncio.Task[None]]
+    """The requests being answered."""
+
+    def tick(self, now: float) -> None:
+        """Look at every timeout."""
+        ...
+
+    def drain(self) -> None:
+        """Take nothing new, finish what is in flight, then close."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+class Server:
+    """
+    Accepts connections on given sockets.
+
+    Args:
+        make_connection:
+            Builds the asyncio protocol of a new connection; it calls `opened` and `closed`.
+        connections_max:
+            Beyond it, new connections are closed at once.
+        count_closed:
+            Called with a short reason for each connection that ended.
+
+    `now` is the clock at the last tick: what is checked against timeouts need not be finer. `date`
+    is the same moment in HTTP's spelling.
+    """
+
+    def __init__(
+        self,
+        make_connection: Callable[["Server"], asyncio.Protocol],
+        clock: Clock,
+        timeouts: Timeouts,
+        *,
+        connections_max: int,
+        count_closed: Callable[[str], None],
+        log: QuietLog,
+    ) -> None:
+        self.clock = clock
+        self.timeouts = timeouts
+        self.now = clock.monotonic()
+        self.date = formatdate(clock.wall(), usegmt=True)
+        self.connections: set[Connection] = set()
+        self.log = log
+        self._make_connection = make_connection
+        self._connections_max = connections_max
+        self._count_closed = count_closed
+        # What changes: the listeners, the watch, and whether we are ending.
+        self._servers: list[asyncio.Server] = []
+        self._watch: asyncio.Task[None] | None = None
+        self._empty = asyncio.Event()
+        self._stopping = False
+
+    async def start(
+        self, sockets: Iterable[socket.socket], ssl_context: ssl.SSLContext | None
+    ) -> None:
+        """Listen on bound *sockets*, which belong to the server from now on."""
+        loop = asyncio.get_running_loop()
+        self._empty.set()
+        for bound in sockets:
+            self._servers.append(
+                await loop.create_server(
+                    lambda: self._make_connection(self),
+                    sock=bound,
+                    ssl=ssl_context,
+                    backlog=_BACKLOG,
+                    ssl_handshake_timeout=self.timeouts.handshake_s if ssl_context else None,
+                )
+            )
+        self._watch = asyncio.create_task(self._watch_connections(), name="watch connections")
+
+    async def stop(self, deadline: Deadline) -> None:
+        """
+        Accept nothing new, let requests in flight finish until *deadline*, then close everything.
+
+        Safe before `start`, and safe twice.
+        """
+        self._stopping = True
+        for server in self._servers:
+            server.close()
+        for connection in list(self.connections):
+            connection.drain()
+        try:
+            async with asyncio.timeout(deadline.remaining_s):
+                if self.connections:
+                    await self._empty.wait()
+        except TimeoutError:
+            self.log.warning("connections_aborted", connections=len(self.connections))
+        finally:
+            await self._end()
+
+    def opened(self, connection: Connection) -> bool:
+        """Take a new connection into the books; `False` if it must be closed."""
+        if self._stopping or len(self.connections) >= self._connections_max:
+            self.log.warning("connection_refused", connections=len(self.connections))
+            self._count_closed("refused")
+            return False
+        self.connections.add(connection)
+        self._empty.clear()
+        return True
+
+    def closed(self, connection: Connection, reason: str) -> None:
+        """Strike a connection off."""
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self._count_closed(reason)
+            if not self.connections:
+                self._empty.set()
+
+    def tick(self) -> None:
+        """Look at the timeouts of all connections."""
+        self.now = self.clock.monotonic()
+        self.date = formatdate(self.clock.wall(), usegmt=True)
+        for connection in list(self.connections):
+            try:
+                connection.tick(self.now)
+            except Exception:  # one connection must not end the watch
+                self.log.exception("connection_failed")
+                connection.abort()
+
+    async def _watch_connections(self) -> None:
+        while True:
+            await self.clock.sleep(_TICK_S)
+            self.tick()
+
+    async def _end(self) -> None:
+        tasks = {task for connection in self.connections for task in connection.tasks}
+        for connection in list(self.connections):
+            connection.abort()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_S)
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+            self._watch = None
+        servers, self._servers = self._servers, []
+        for server in servers:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(server.wait_closed(), _CLOSE_S)
