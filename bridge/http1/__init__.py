@@ -1,0 +1,12 @@
+"""
+A lean HTTP/1.1 server on `httptools`, for requests that are read whole and answered once.
+
+`state` is the connection as a pure state machine, `protocol` its asyncio side; the listeners and
+timers are `bridge.http2.Server`. Nothing here knows OTLP.
+"""
+
+from bridge.http1.limits import Http1Limits
+from bridge.http1.message import Request, Response
+from bridge.http1.protocol import Handler, Http1Protocol
+
+__all__ = ["Http1Protocol", "Handler", "Request", "Response", "Http1Limits"]
