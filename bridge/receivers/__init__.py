@@ -1,0 +1,1 @@
+"""Sources of batches: one folder or module a component, found by entry point."""

@@ -1,0 +1,37 @@
+"""Who may send: the protocol that authenticator extensions follow."""
+
+from typing import Protocol, runtime_checkable
+
+from bridge.core import ComponentId, ConfigError, Host, Metadata
+
+
+@runtime_checkable
+class Authenticator(Protocol):
+    """
+    An extension that `receivers.otlp.protocols.*.auth.authenticator` may name.
+
+    Synchronous, since it decides before a body is buffered: what needs the network, such as
+    fetching keys, an authenticator does in a task of its own.
+    """
+
+    def authenticate(self, headers: Metadata) -> None:
+        """
+        Return if the sender of *headers* (lower-case names) may send.
+
+        Raises:
+            bridge.core.Denied: If not. Its text is told to the sender.
+        """
+        ...
+
+
+def find_authenticator(host: Host, name: str, where: str) -> Authenticator:
+    """
+    The extension *name*, which *where* asks for.
+
+    Raises:
+        ConfigError: If none of that id is configured, or it is no authenticator.
+    """
+    extension = host.extension(ComponentId.parse(name))
+    if not isinstance(extension, Authenticator):
+        raise ConfigError(f"{where}: extension {name} is no authenticator")
+    return extension

@@ -1,0 +1,266 @@
+"""OTLP over HTTP/1.1: paths, content types, statuses."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from bridge.core import (
+    ACCEPTED,
+    NO_METADATA,
+    BridgeError,
+    Clock,
+    Denied,
+    Overloaded,
+    Receipt,
+    Signal,
+    TooLarge,
+)
+from bridge.flow import ByteBudget
+from bridge.http1 import Request, Response
+from bridge.http2 import Code, Field, decompress
+from bridge.receivers.otlp.authentication import Authenticator
+from bridge.receivers.otlp.config import HttpOptions
+from bridge.receivers.otlp.cors import CorsPolicy
+from bridge.receivers.otlp.intake import Intake, Outcomes, to_metadata
+from bridge.receivers.otlp.status import Verdict, encode_response, expired, fault, judge
+from bridge.wire import otlp_json
+
+_PROTOBUF: Final = b"application/x-protobuf"
+_JSON: Final = b"application/json"
+_REJECTED_KEYS: Final = {
+    Signal.TRACES: "rejectedSpans",
+    Signal.METRICS: "rejectedDataPoints",
+    Signal.LOGS: "rejectedLogRecords",
+}
+_EXPIRY_GRACE_S: Final = 0.5
+"""After the deadline, until a request is answered over the pipeline's head."""
+
+
+class OtlpHttpHandler:
+    """
+    Judges and answers requests.
+
+    Args:
+        intakes:
+            By path; paths of signals that no pipeline wants are not among them.
+        where:
+            The config section, for error texts.
+    """
+
+    def __init__(
+        self,
+        config: HttpOptions,
+        intakes: Mapping[bytes, Intake],
+        outcomes: Outcomes,
+        *,
+        clock: Clock,
+        budget: ByteBudget,
+        answer_s: float,
+        where: str,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        self._config = config
+        self._intakes = intakes
+        self._outcomes = outcomes
+        self._clock = clock
+        self._budget = budget
+        self._answer_s = answer_s
+        self._where = where
+        self._authenticator = authenticator
+        self._cors = CorsPolicy(config.cors) if config.cors is not None else None
+        self._encodings = frozenset(name.encode() for name in config.compression_algorithms)
+        self._fields: tuple[Field, ...] = tuple(
+            (name.lower().encode("latin-1"), value.get_secret_value().encode("latin-1"))
+            for name, value in config.response_headers.items()
+        )
+        self._ok_protobuf = self._respond(200, _PROTOBUF, b"")
+        self._ok_json = self._respond(200, _JSON, b"{}")
+
+    @property
+    def bad_request(self) -> Response:
+        """The answer to what is no HTTP."""
+        return self._refuse_blindly(Code.INVALID_ARGUMENT, 400, "malformed HTTP request")
+
+    @property
+    def head_too_large(self) -> Response:
+        """The answer to a head over its limits."""
+        text = f"request head too large: shorten it or raise {self._where}.max_header_size"
+        return self._refuse_blindly(Code.RESOURCE_EXHAUSTED, 431, text)
+
+    @property
+    def timed_out(self) -> Response:
+        """The answer to a request that does not arrive."""
+        return self._refuse_blindly(Code.DEADLINE_EXCEEDED, 408, "the request did not arrive")
+
+    def failure(self, request: Request) -> Response:
+        """The answer when we failed unforeseen: retryable, since the data may be fine."""
+        return self._finish(request, self._say(fault(), _kind(request)))
+
+    def expired(self, request: Request) -> Response:
+        """The answer when nobody behind us answered in time."""
+        return self._finish(request, self._say(expired(), _kind(request)))
+
+    def admit(self, request: Request) -> Response | None:
+        """Judge by the head; charge the declared length."""
+        if not self._config.keep_alives_enabled:
+            request.keep_alive = False
+        content_type = _kind(request)
+        if self._cors is not None:
+            preflight = self._cors.preflight(request)
+            if preflight is not None:
+                return preflight
+        verdict = self._judge_head(request, content_type) or self._charge(
+            request, request.content_length or 0
+        )
+        if verdict is None:
+            return None
+        fields: tuple[Field, ...] = ()
+        if verdict.http_status == 405:
+            fields = ((b"allow", b"POST"),)
+        elif verdict.http_status == 401:
+            fields = ((b"www-authenticate", b"Bearer"),)
+        return self._finish(request, self._say(verdict, content_type, fields))
+
+    def admit_more(self, request: Request, more_bytes: int) -> Response | None:
+        """Charge a piece of a chunked body."""
+        verdict = self._charge(request, more_bytes)
+        if verdict is None:
+            return None
+        return self._finish(request, self._say(verdict, _kind(request)))
+
+    async def handle(self, request: Request) -> Response:
+        """Deliver the body and answer with the receipt."""
+        deadline_at = self._clock.monotonic() + self._answer_s
+        request.deadline_at = deadline_at + _EXPIRY_GRACE_S
+        content_type = _kind(request)
+        intake = self._intakes[request.path]
+        metadata = to_metadata(request.fields) if self._config.include_metadata else NO_METADATA
+        try:
+            body = self._take_body(request)
+            if content_type == _JSON:
+                body = otlp_json.decode(intake.signal, body)
+            receipt = await intake.take(body, deadline_at, metadata)
+        except BridgeError as error:
+            return self._finish(request, self._say(judge(error), content_type))
+        return self._finish(request, self._answer(receipt, content_type, intake.signal))
+
+    def release(self, request: Request) -> None:
+        """Give back what the request was charged."""
+        if request.charge_bytes:
+            self._budget.release(request.charge_bytes)
+            request.charge_bytes = 0
+
+    def _judge_head(self, request: Request, content_type: bytes) -> Verdict | None:
+        if request.path not in self._intakes:
+            path = request.path.decode("latin-1")[:200]
+            known = ", ".join(sorted(path.decode() for path in self._intakes))
+            return _unsupported(404, f"404 nothing at {path}; signals are taken at: {known}")
+        if request.method != b"POST":
+            return _unsupported(405, "405 method not allowed, supported: [POST]")
+        if content_type not in (_PROTOBUF, _JSON):
+            return _unsupported(
+                415,
+                "415 unsupported media type, supported: [application/json, application/x-protobuf]",
+            )
+        encoding = _encoding(request)
+        if encoding not in self._encodings:
+            known = ", ".join(sorted(name.decode() for name in self._encodings if name))
+            return _unsupported(415, f"415 unsupported content-encoding, supported: [{known}]")
+        if self._authenticator is not None:
+            try:
+                self._authenticator.authenticate(to_metadata(request.fields))
+            except Denied as error:
+                return Verdict(Code.UNAUTHENTICATED, 401, str(error), "unauthenticated")
+        return None
+
+    def _charge(self, request: Request, more_bytes: int) -> Verdict | None:
+        body_bytes = request.received_bytes + more_bytes
+        if body_bytes > self._config.body_bytes_max:
+            return judge(self._too_large(f"body of {body_bytes} bytes"))
+        try:
+            self._budget.acquire(more_bytes)
+        except Overloaded as error:
+            return judge(error)
+        request.charge_bytes += more_bytes
+        return None
+
+    def _take_body(self, request: Request) -> bytes:
+        body = request.take_body()
+        encoding = _encoding(request)
+        if not encoding or not body:
+            return body
+
+        def charge(more_bytes: int) -> None:
+            self._budget.acquire(more_bytes)
+            request.charge_bytes += more_bytes
+
+        try:
+            return decompress(encoding.decode(), body, self._config.body_bytes_max, charge)
+        except TooLarge as error:
+            raise self._too_large(str(error)) from error
+
+    def _too_large(self, what: str) -> TooLarge:
+        return TooLarge(
+            f"{what}, allowed are {self._config.body_bytes_max}: send smaller batches or raise "
+            f"{self._where}.max_request_body_size"
+        )
+
+    def _answer(self, receipt: Receipt, content_type: bytes, signal: Signal) -> Response:
+        if receipt is ACCEPTED:
+            self._outcomes.ok.value += 1
+            return self._ok_json if content_type == _JSON else self._ok_protobuf
+        counter = self._outcomes.partial if receipt.rejected_items else self._outcomes.ok
+        counter.value += 1
+        if content_type == _PROTOBUF:
+            body = encode_response(receipt.rejected_items, receipt.message)
+            return self._respond(200, _PROTOBUF, body)
+        return self._respond(200, _JSON, _encode_json(receipt, signal))
+
+    def _say(
+        self, verdict: Verdict, content_type: bytes, fields: tuple[Field, ...] = ()
+    ) -> Response:
+        self._outcomes.count(verdict)
+        if verdict.retry_after_header is not None:
+            fields = (*fields, (b"retry-after", verdict.retry_after_header))
+        if content_type == _PROTOBUF:
+            return self._respond(verdict.http_status, _PROTOBUF, verdict.to_protobuf(), fields)
+        return self._respond(verdict.http_status, _JSON, verdict.to_json(), fields)
+
+    def _refuse_blindly(self, code: Code, status: int, text: str) -> Response:
+        return self._say(Verdict(code, status, text, "malformed"), _JSON)
+
+    def _respond(
+        self, status: int, content_type: bytes, body: bytes, fields: tuple[Field, ...] = ()
+    ) -> Response:
+        return Response(status, ((b"content-type", content_type), *fields, *self._fields), body)
+
+    def _finish(self, request: Request, response: Response) -> Response:
+        if self._cors is None:
+            return response
+        fields = self._cors.fields(request)
+        return response.with_fields(fields) if fields else response
+
+
+def _kind(request: Request) -> bytes:
+    """The media type without its parameters, lower-case."""
+    value = request.get(b"content-type") or b""
+    return value.partition(b";")[0].strip().lower()
+
+
+def _encoding(request: Request) -> bytes:
+    value = (request.get(b"content-encoding") or b"").strip().lower()
+    return b"" if value == b"identity" else value
+
+
+def _unsupported(status: int, text: str) -> Verdict:
+    code = Code.UNIMPLEMENTED if status in (404, 405) else Code.INVALID_ARGUMENT
+    return Verdict(code, status, text, "unsupported")
+
+
+def _encode_json(receipt: Receipt, signal: Signal) -> bytes:
+    partial: dict[str, str] = {}
+    if receipt.rejected_items:
+        partial[_REJECTED_KEYS[signal]] = str(receipt.rejected_items)
+    if receipt.message:
+        partial["errorMessage"] = receipt.message
+    return json.dumps({"partialSuccess": partial} if partial else {}).encode()

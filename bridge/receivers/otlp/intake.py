@@ -1,0 +1,111 @@
+"""From a request's bytes to an acknowledged batch, alike for both transports."""
+
+import asyncio
+
+from bridge.core import (
+    ACCEPTED,
+    NO_METADATA,
+    Batch,
+    Clock,
+    Deadline,
+    DeliveryError,
+    Metadata,
+    Origin,
+    Receipt,
+    Settings,
+    Signal,
+    Stage,
+)
+from bridge.http2 import Field
+from bridge.receivers.otlp.status import Verdict
+from bridge.wire import count_items
+
+OUTCOMES = (
+    "ok",
+    "partial",
+    "malformed",
+    "too_large",
+    "overloaded",
+    "unavailable",
+    "refused",
+    "denied",
+    "expired",
+    "failed",
+    "unauthenticated",
+    "unsupported",
+)
+"""How a request may end, as the label of ``bridge_receiver_requests``."""
+
+
+class Outcomes:
+    """Counts requests of one transport by how they ended."""
+
+    def __init__(self, settings: Settings, transport: str) -> None:
+        labels = {"receiver": str(settings.id), "transport": transport}
+        self._counters = {
+            outcome: settings.metrics.counter(
+                "bridge_receiver_requests", {**labels, "outcome": outcome}
+            )
+            for outcome in OUTCOMES
+        }
+        self.ok = self._counters["ok"]
+        self.partial = self._counters["partial"]
+
+    def count(self, verdict: Verdict) -> Verdict:
+        """Count *verdict* and give it back."""
+        self._counters[verdict.outcome].value += 1
+        return verdict
+
+
+class Intake:
+    """Takes the requests of one signal that came by one transport."""
+
+    def __init__(self, signal: Signal, stage: Stage, settings: Settings, transport: str) -> None:
+        self.signal = signal
+        self._stage = stage
+        self._source = str(settings.id)
+        self._clock: Clock = settings.clock
+        labels = {"receiver": str(settings.id), "transport": transport}
+        counter, items = settings.metrics.counter, signal.items
+        self._accepted = counter(f"otelcol_receiver_accepted_{items}", labels)
+        self._refused = counter(f"otelcol_receiver_refused_{items}", labels)
+        self._failed = counter(f"otelcol_receiver_failed_{items}", labels)
+
+    async def take(
+        self, body: bytes, deadline_at: float, metadata: Metadata = NO_METADATA
+    ) -> Receipt:
+        """
+        Deliver *body* and wait for its acknowledgement.
+
+        Raises:
+            Malformed: If the bytes are no request of this signal.
+            DeliveryError: What the stage behind says.
+        """
+        items = count_items(self.signal, body)
+        if not items:
+            return ACCEPTED
+        origin = Origin(self._source, Deadline(deadline_at, self._clock))
+        batch = Batch(self.signal, body, items, origin, metadata)
+        try:
+            receipt = await self._stage.deliver(batch)
+        except (DeliveryError, asyncio.CancelledError):
+            self._refused.value += items
+            raise
+        except Exception:
+            self._failed.value += items
+            raise
+        rejected_items = receipt.rejected_items
+        if rejected_items:
+            self._refused.value += rejected_items
+        self._accepted.value += items - rejected_items
+        return receipt
+
+
+def to_metadata(*groups: tuple[Field, ...]) -> Metadata:
+    """Header fields, lower-case, as the metadata of a batch."""
+    metadata: dict[str, tuple[str, ...]] = {}
+    for fields in groups:
+        for name, value in fields:
+            key = name.decode("latin-1")
+            metadata[key] = (*metadata.get(key, ()), value.decode("latin-1"))
+    return metadata
