@@ -1,0 +1,49 @@
+"""The book of a Kafka partition, as a stage sees it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bridge.core import Batch, Origin, Record, Signal
+
+
+@dataclass(slots=True)
+class FakeCustody:
+    """Fulfils `bridge.core.Custody` and keeps what it was told."""
+
+    topic: str = "otlp_spans"
+    partition: int = 0
+    finished: list[int] = field(default_factory=list)
+    held_bytes: int = 0
+
+    def finish(self, offsets: Iterable[int]) -> None:
+        """Keep the offsets in the order they came."""
+        self.finished += offsets
+
+    def hold(self, body_bytes: int) -> None:
+        """Add up the bytes."""
+        self.held_bytes += body_bytes
+
+
+def kafka_batch(
+    signal: Signal,
+    *bodies: bytes,
+    items: int,
+    custody: FakeCustody | None = None,
+    first_offset: int = 0,
+    timestamps_ms: Iterable[int] | None = None,
+) -> Batch:
+    """
+    What the Kafka receiver hands over for consecutive records with *bodies*.
+
+    Args:
+        timestamps_ms:
+            One for each record; 0, 1, 2, ... by default.
+    """
+    custody = custody or FakeCustody()
+    stamps = list(range(len(bodies)) if timestamps_ms is None else timestamps_ms)
+    records, position = [], 0
+    for index, body in enumerate(bodies):
+        stop = position + len(body)
+        records.append(Record(first_offset + index, stamps[index], position, stop))
+        position = stop
+    return Batch(signal, b"".join(bodies), items, Origin("kafka", None, custody, tuple(records)))

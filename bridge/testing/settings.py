@@ -1,0 +1,87 @@
+"""Everything a factory wants besides its config."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bridge.core import (
+    Clock,
+    ComponentId,
+    ConfigError,
+    Deadline,
+    Extension,
+    Metrics,
+    Origin,
+    Settings,
+    State,
+    Status,
+    SystemClock,
+)
+from bridge.testing.metrics import RecordingMetrics
+
+
+@dataclass(slots=True)
+class FakeHost:
+    """Fulfils `bridge.core.Host`, from what a test puts into it."""
+
+    reported: list[Status] = field(default_factory=list)
+    extensions: dict[ComponentId, Extension] = field(default_factory=dict)
+    is_live: bool = True
+    is_ready: bool = True
+
+    def statuses(self) -> Mapping[str, Status]:
+        """The latest report of each subject."""
+        return {status.subject: status for status in self.reported}
+
+    def live(self) -> bool:
+        """What the test says."""
+        return self.is_live
+
+    def ready(self) -> bool:
+        """What the test says."""
+        return self.is_ready
+
+    def extension(self, component_id: ComponentId) -> Extension:
+        """
+        An extension that the test put in.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        try:
+            return self.extensions[component_id]
+        except KeyError as error:
+            raise ConfigError(f"no extension {component_id}") from error
+
+    @property
+    def state(self) -> State | None:
+        """The state reported last, `None` before the first report."""
+        return self.reported[-1].state if self.reported else None
+
+
+def make_settings(
+    component_id: str = "test",
+    *,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+    host: FakeHost | None = None,
+    pipeline: str = "",
+) -> Settings:
+    """
+    Settings with a recording metrics object and a host that keeps the reported statuses.
+
+    Read them back as ``settings.metrics.value(...)`` and ``settings.host.reported``.
+    """
+    host = host or FakeHost()
+    return Settings(
+        id=ComponentId.parse(component_id),
+        clock=clock or SystemClock(),
+        metrics=metrics or RecordingMetrics(),
+        report=host.reported.append,
+        host=host,
+        pipeline=pipeline,
+    )
+
+
+def otlp_origin(clock: Clock, seconds: float = 5.0) -> Origin:
+    """The origin of a request whose sender waits *seconds*."""
+    return Origin("otlp", Deadline.after(seconds, clock))
