@@ -15,6 +15,7 @@ from bridge.core import (
     Deadline,
     DeliveryError,
     Denied,
+    Interrupted,
     Receipt,
     Settings,
     Signal,
