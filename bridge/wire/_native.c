@@ -1,0 +1,528 @@
+/*
+ * The two hottest functions of bridge.wire, compiled: counting the items of a request, and splitting
+ * one by partition. bridge/wire/native.py decides whether they are used; bridge/wire/split.py and
+ * count.py are the same in Python, and tests/unit/wire/test_native.py holds one against the other.
+ *
+ * What is here walks lengths and copies slices. It never follows a length without a check against
+ * the end of its enclosing message, recurses nowhere, and gives up (returns None) on whatever
+ * protobuf allows but no OTLP sender writes: groups, a known field with another wire type. The
+ * Python form then decides, so that there is one definition of the odd cases.
+ */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef const uint8_t *Bytes;
+
+typedef enum { OK, BROKEN, ODD, NO_MEMORY } Outcome;
+
+/* One field of a message: its number, its type, and for lengths-delimited ones its content. */
+typedef struct {
+    uint32_t number;
+    uint32_t type;
+    Bytes start;   /* of the tag */
+    Bytes content; /* of a length-delimited field */
+    size_t size;   /* of that content */
+} Field;
+
+enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
+
+static Outcome read_varint(Bytes *at, Bytes end, uint64_t *value)
+{
+    uint64_t result = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        if (*at == end)
+            return BROKEN;
+        uint8_t byte = *(*at)++;
+        if (shift == 63 && byte > 1)
+            return BROKEN; /* more than 64 bits */
+        result |= (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80)) {
+            *value = result;
+            return OK;
+        }
+    }
+    return BROKEN;
+}
+
+static Outcome read_field(Bytes *at, Bytes end, Field *field)
+{
+    uint64_t tag, value;
+    Outcome outcome;
+    field->start = *at;
+    if (*at < end && **at < 0x80) {
+        tag = *(*at)++;
+    } else if ((outcome = read_varint(at, end, &tag)) != OK) {
+        return outcome;
+    }
+    if (tag > 0xFFFFFFFFu || tag >> 3 == 0)
+        return ODD; /* decoders differ in what they say of it */
+    field->number = (uint32_t)(tag >> 3);
+    field->type = (uint32_t)(tag & 7);
+    switch (field->type) {
+    case VARINT:
+        return read_varint(at, end, &value);
+    case FIXED64:
+        if (end - *at < 8)
+            return BROKEN;
+        *at += 8;
+        return OK;
+    case FIXED32:
+        if (end - *at < 4)
+            return BROKEN;
+        *at += 4;
+        return OK;
+    case LENGTH:
+        if (*at < end && **at < 0x80)
+            value = *(*at)++;
+        else if ((outcome = read_varint(at, end, &value)) != OK)
+            return outcome;
+        if (value > (uint64_t)(end - *at))
+            return BROKEN;
+        field->content = *at;
+        field->size = (size_t)value;
+        *at += value;
+        return OK;
+    default:
+        return ODD; /* groups, and the two types that do not exist */
+    }
+}
+
+/* ---- arrays that grow ---------------------------------------------------------------------- */
+
+typedef struct {
+    void *items;
+    size_t count, room, item_size;
+} Array;
+
+static void *append(Array *array)
+{
+    if (array->count == array->room) {
+        size_t room = array->room ? array->room * 2 : 64;
+        void *items = realloc(array->items, room * array->item_size);
+        if (items == NULL)
+            return NULL;
+        array->items = items;
+        array->room = room;
+    }
+    return (char *)array->items + array->count++ * array->item_size;
+}
+
+/* ---- a request taken apart ------------------------------------------------------------------- */
+
+typedef struct {
+    Bytes start;
+    size_t size;
+} Slice;
+
+/* A resource or scope group: its fields but for the children, as they stand there. */
+typedef struct {
+    size_t first_slice, slices, head_size;
+    size_t parent;
+    size_t size; /* of the content that is being written for one partition */
+} Envelope;
+
+typedef struct {
+    Bytes start; /* content */
+    size_t size;
+    size_t scope;
+    int32_t partition;
+} Item;
+
+typedef struct {
+    Array slices, resources, scopes, items;
+    uint32_t id_field;
+    int partitions, murmur, keyless;
+    Bytes last_id; /* of the item before, since a trace's spans often stand together */
+    int32_t last_partition;
+} Request;
+
+static Outcome add_head(Request *request, Envelope *envelope, Field *field, Bytes end)
+{
+    Slice *slice = append(&request->slices);
+    if (slice == NULL)
+        return NO_MEMORY;
+    slice->start = field->start;
+    slice->size = (size_t)(end - field->start);
+    envelope->slices++;
+    envelope->head_size += slice->size;
+    return OK;
+}
+
+/* The key of a trace is the lower-case hex text of its id; of anything else it is empty. */
+
+static uint32_t fnv1a(const char *key, size_t size)
+{
+    uint32_t state = 0x811C9DC5u;
+    for (size_t i = 0; i < size; i++)
+        state = (state ^ (uint8_t)key[i]) * 0x01000193u;
+    return state;
+}
+
+static uint32_t murmur2(const char *key, size_t size)
+{
+    const uint32_t m = 0x5BD1E995u;
+    uint32_t state = 0x9747B28Cu ^ (uint32_t)size; /* size is 0 or 32: no tail */
+    for (size_t i = 0; i + 4 <= size; i += 4) {
+        uint32_t k = (uint32_t)(uint8_t)key[i] | (uint32_t)(uint8_t)key[i + 1] << 8 |
+                     (uint32_t)(uint8_t)key[i + 2] << 16 | (uint32_t)(uint8_t)key[i + 3] << 24;
+        k *= m;
+        k ^= k >> 24;
+        state = state * m ^ k * m;
+    }
+    state ^= state >> 13;
+    state *= m;
+    return state ^ state >> 15;
+}
+
+static int32_t place(const Request *request, Bytes id, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    static const uint8_t zero[16] = {0};
+    char key[32];
+    size_t key_size = 0;
+    if (size == 16 && memcmp(id, zero, 16) != 0) {
+        for (int i = 0; i < 16; i++) {
+            key[2 * i] = digits[id[i] >> 4];
+            key[2 * i + 1] = digits[id[i] & 15];
+        }
+        key_size = 32;
+    } else if (request->keyless) {
+        return -1;
+    }
+    if (request->murmur)
+        return (int32_t)((murmur2(key, key_size) & 0x7FFFFFFFu) % (uint32_t)request->partitions);
+    /* sarama_compat: a signed remainder, made positive */
+    int64_t hash = (int32_t)fnv1a(key, key_size);
+    return (int32_t)((hash < 0 ? -hash : hash) % request->partitions);
+}
+
+static Outcome check_item(Field *item, uint32_t id_field, Bytes *id, size_t *id_size)
+{
+    Bytes at = item->content, end = at + item->size;
+    Field field;
+    *id = NULL;
+    *id_size = 0;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        if (field.number == id_field) {
+            if (field.type != LENGTH)
+                return ODD;
+            *id = field.content; /* the last one counts */
+            *id_size = field.size;
+        }
+    }
+    return OK;
+}
+
+static Outcome add_item(Request *request, Field *field, size_t scope)
+{
+    Bytes id;
+    size_t id_size;
+    Outcome outcome = check_item(field, request->id_field, &id, &id_size);
+    if (outcome != OK)
+        return outcome;
+    Item *item = append(&request->items);
+    if (item == NULL)
+        return NO_MEMORY;
+    item->start = field->content;
+    item->size = field->size;
+    item->scope = scope;
+    if (request->partitions == 0)
+        return OK; /* only counting */
+    if (id_size == 16 && request->last_id != NULL && memcmp(id, request->last_id, 16) == 0) {
+        item->partition = request->last_partition;
+        return OK;
+    }
+    item->partition = request->last_partition = place(request, id, id_size);
+    request->last_id = id_size == 16 ? id : NULL;
+    return OK;
+}
+
+static Outcome add_scope(Request *request, Field *group, size_t resource)
+{
+    size_t number = request->scopes.count;
+    Envelope *scope = append(&request->scopes);
+    if (scope == NULL)
+        return NO_MEMORY;
+    memset(scope, 0, sizeof *scope);
+    scope->parent = resource;
+    scope->first_slice = request->slices.count;
+    Bytes at = group->content, end = at + group->size;
+    Field field;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        if (field.number == 2) {
+            outcome = field.type == LENGTH ? add_item(request, &field, number) : ODD;
+        } else if (field.number <= 3 && field.type != LENGTH) {
+            outcome = ODD;
+        } else {
+            outcome = add_head(request, scope, &field, at);
+        }
+        if (outcome != OK)
+            return outcome;
+    }
+    return OK;
+}
+
+static Outcome add_resource(Request *request, Field *group)
+{
+    size_t number = request->resources.count;
+    Envelope *resource = append(&request->resources);
+    if (resource == NULL)
+        return NO_MEMORY;
+    memset(resource, 0, sizeof *resource);
+    /* Heads of a resource must lie together: they are gathered before its scopes are read. */
+    resource->first_slice = request->slices.count;
+    Bytes at = group->content, end = at + group->size;
+    Field field;
+    Outcome outcome;
+    while (at < end) {
+        if ((outcome = read_field(&at, end, &field)) != OK)
+            return outcome;
+        if (field.number <= 3 && field.type != LENGTH)
+            return ODD;
+        if (field.number != 2 && (outcome = add_head(request, resource, &field, at)) != OK)
+            return outcome;
+    }
+    at = group->content;
+    while (at < end) {
+        if ((outcome = read_field(&at, end, &field)) != OK)
+            return outcome;
+        if (field.number == 2 && (outcome = add_scope(request, &field, number)) != OK)
+            return outcome;
+    }
+    return OK;
+}
+
+static Outcome take_apart(Request *request, Bytes at, size_t size)
+{
+    Bytes end = at + size;
+    Field field;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        if (field.number != 1)
+            continue; /* belongs to nobody */
+        outcome = field.type == LENGTH ? add_resource(request, &field) : ODD;
+        if (outcome != OK)
+            return outcome;
+    }
+    return OK;
+}
+
+static void clear(Request *request)
+{
+    free(request->slices.items);
+    free(request->resources.items);
+    free(request->scopes.items);
+    free(request->items.items);
+}
+
+static void prepare(Request *request, int logs)
+{
+    memset(request, 0, sizeof *request);
+    request->slices.item_size = sizeof(Slice);
+    request->resources.item_size = sizeof(Envelope);
+    request->scopes.item_size = sizeof(Envelope);
+    request->items.item_size = sizeof(Item);
+    request->id_field = logs ? 9 : 1;
+}
+
+/* ---- putting together ------------------------------------------------------------------------ */
+
+static size_t framed(size_t content)
+{
+    size_t size = 2 + content; /* a tag below 16 and the first byte of the length */
+    for (size_t rest = content >> 7; rest; rest >>= 7)
+        size++;
+    return size;
+}
+
+static uint8_t *write_frame(uint8_t *out, uint8_t number, size_t content)
+{
+    *out++ = (uint8_t)(number << 3 | LENGTH);
+    while (content > 0x7F) {
+        *out++ = (uint8_t)(content & 0x7F) | 0x80;
+        content >>= 7;
+    }
+    *out++ = (uint8_t)content;
+    return out;
+}
+
+static uint8_t *write_head(const Request *request, const Envelope *envelope, uint8_t *out)
+{
+    const Slice *slice = (const Slice *)request->slices.items + envelope->first_slice;
+    for (size_t i = 0; i < envelope->slices; i++, slice++) {
+        memcpy(out, slice->start, slice->size);
+        out += slice->size;
+    }
+    return out;
+}
+
+/* The items that `order` names are one partition's, in their order; their envelopes are written
+ * once for each run of them. Sizes first, from the inside out, then the bytes. */
+static PyObject *build(Request *request, const size_t *order, size_t count)
+{
+    Item *items = request->items.items;
+    Envelope *scopes = request->scopes.items, *resources = request->resources.items;
+    size_t total = 0;
+    for (size_t i = 0; i < count;) {
+        size_t resource = scopes[items[order[i]].scope].parent;
+        size_t content = resources[resource].head_size;
+        while (i < count && scopes[items[order[i]].scope].parent == resource) {
+            size_t scope = items[order[i]].scope;
+            size_t inner = scopes[scope].head_size;
+            for (; i < count && items[order[i]].scope == scope; i++)
+                inner += framed(items[order[i]].size);
+            scopes[scope].size = inner;
+            content += framed(inner);
+        }
+        resources[resource].size = content;
+        total += framed(content);
+    }
+    PyObject *body = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)total);
+    if (body == NULL)
+        return NULL;
+    uint8_t *out = (uint8_t *)PyBytes_AsString(body);
+    size_t resource = SIZE_MAX, scope = SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const Item *item = &items[order[i]];
+        if (item->scope != scope) {
+            scope = item->scope;
+            if (scopes[scope].parent != resource) {
+                resource = scopes[scope].parent;
+                out = write_frame(out, 1, resources[resource].size);
+                out = write_head(request, &resources[resource], out);
+            }
+            out = write_frame(out, 2, scopes[scope].size);
+            out = write_head(request, &scopes[scope], out);
+        }
+        out = write_frame(out, 2, item->size);
+        memcpy(out, item->start, item->size);
+        out += item->size;
+    }
+    return body;
+}
+
+/* Items by partition, stable: a counting sort over partitions + 1, the first for those without. */
+static PyObject *build_all(Request *request)
+{
+    size_t count = request->items.count, kinds = (size_t)request->partitions + 1;
+    const Item *items = request->items.items;
+    size_t *starts = calloc(kinds + 1, sizeof *starts);
+    size_t *order = malloc((count ? count : 1) * sizeof *order);
+    PyObject *result = NULL;
+    if (starts == NULL || order == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    for (size_t i = 0; i < count; i++)
+        starts[items[i].partition + 2]++;
+    for (size_t kind = 1; kind <= kinds; kind++)
+        starts[kind] += starts[kind - 1];
+    for (size_t i = 0; i < count; i++)
+        order[starts[items[i].partition + 1]++] = i;
+    /* Each start has moved to its end, which is the next one's start. */
+    if ((result = PyList_New(0)) == NULL)
+        goto done;
+    for (size_t kind = 0, from = 0; kind < kinds; from = starts[kind++]) {
+        if (starts[kind] == from)
+            continue;
+        PyObject *body = build(request, order + from, starts[kind] - from);
+        PyObject *entry =
+            body ? Py_BuildValue("(nNn)", (Py_ssize_t)kind - 1, body, (Py_ssize_t)(starts[kind] - from))
+                 : NULL;
+        if (entry == NULL || PyList_Append(result, entry) < 0) {
+            Py_XDECREF(entry);
+            Py_CLEAR(result);
+            goto done;
+        }
+        Py_DECREF(entry);
+    }
+done:
+    free(starts);
+    free(order);
+    return result;
+}
+
+static PyObject *finish(Outcome outcome)
+{
+    if (outcome == NO_MEMORY)
+        return PyErr_NoMemory();
+    if (outcome == BROKEN) {
+        PyErr_SetString(PyExc_ValueError, "broken protobuf framing");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *split(PyObject *module, PyObject *args)
+{
+    Py_buffer body;
+    int logs, partitions, murmur;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y*pip", &body, &logs, &partitions, &murmur))
+        return NULL;
+    if (partitions < 1 || partitions > 1000000) {
+        PyBuffer_Release(&body);
+        PyErr_SetString(PyExc_OverflowError, "partitions must be between 1 and 1,000,000");
+        return NULL;
+    }
+    Request request;
+    prepare(&request, logs);
+    request.partitions = partitions;
+    request.murmur = murmur;
+    request.keyless = logs;
+    Outcome outcome = take_apart(&request, body.buf, (size_t)body.len);
+    PyObject *result = outcome == OK ? build_all(&request) : finish(outcome);
+    clear(&request);
+    PyBuffer_Release(&body);
+    return result;
+}
+
+static PyObject *count(PyObject *module, PyObject *args)
+{
+    Py_buffer body;
+    int logs;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y*p", &body, &logs))
+        return NULL;
+    Request request;
+    prepare(&request, logs);
+    Outcome outcome = take_apart(&request, body.buf, (size_t)body.len);
+    PyObject *result =
+        outcome == OK ? PyLong_FromSize_t(request.items.count) : finish(outcome);
+    clear(&request);
+    PyBuffer_Release(&body);
+    return result;
+}
+
+static PyMethodDef methods[] = {
+    {"count", count, METH_VARARGS,
+     "count(body, logs) -> number of spans or log records, or None if the Python form must decide.\n"
+     "Raises ValueError for broken framing."},
+    {"split", split, METH_VARARGS,
+     "split(body, logs, partitions, murmur2) -> [(partition, request, items)], partition -1 for log\n"
+     "records without a trace id; or None if the Python form must decide. Raises ValueError for\n"
+     "broken framing."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "bridge.wire._native", "Hot functions of bridge.wire.", 0, methods,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    return PyModule_Create(&definition);
+}

@@ -1,0 +1,154 @@
+"""The compiled forms give what the Python forms give, or leave the decision to them."""
+
+import contextlib
+from collections.abc import Sequence
+
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge.core import Malformed, Signal
+from bridge.wire import Place, fnv1a_32, murmur2, native, trace_key
+from bridge.wire.count import count_in_python
+from bridge.wire.shallow import parse
+from bridge.wire.split import split_by_partition
+from tests.unit.wire.samples import ORDERS, encode, flat_items, merged, requests
+
+WITH_TRACES = (Signal.TRACES, Signal.LOGS)
+PARTITIONS = 5
+slow = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=100, deadline=None)
+
+pytestmark = pytest.mark.skipif(
+    not native.available(), reason="installed without a C compiler: there is no compiled form"
+)
+
+
+def place(signal: Signal, *, java: bool) -> Place:
+    """Partitions by the definition: the hash of the text of the id."""
+
+    def partitions(ids: Sequence[bytes]) -> list[int]:
+        found = []
+        for trace_id in ids:
+            key = trace_key(trace_id)
+            if not key and signal is Signal.LOGS:
+                found.append(-1)
+            elif java:
+                found.append((murmur2(key) & 0x7FFFFFFF) % PARTITIONS)
+            else:
+                hashed = fnv1a_32(key)
+                found.append(abs(hashed - (hashed >> 31 << 32)) % PARTITIONS)
+        return found
+
+    return partitions
+
+
+def items_of(body: bytes) -> list[bytes]:
+    """The encoded items of a request, in order."""
+    return [item for _, _, scopes in parse(body) for _, items in scopes for item in items]
+
+
+def check(signal: Signal, body: bytes, *, java: bool) -> str:
+    """Hold both forms against each other; says which way it went."""
+    try:
+        compiled = native.split(signal, body, PARTITIONS, murmur2=java)
+        counted = native.count(signal, body)
+    except Malformed:
+        with pytest.raises(Malformed):
+            split_by_partition(signal, body, place(signal, java=java))
+        with pytest.raises(Malformed):
+            count_in_python(signal, body)
+        return "malformed"
+    if compiled is None:
+        assert counted is None
+        return "left to Python"
+    expected = split_by_partition(signal, body, place(signal, java=java))
+
+    assert {number: piece.items for number, piece in expected.items()} == {
+        number: items for number, _, items in compiled
+    }
+    for number, piece, _ in compiled:
+        assert items_of(expected[number].body) == items_of(piece)
+        with contextlib.suppress(DecodeError):  # What neither form looks at may be damaged.
+            assert flat_items(signal, merged(signal, [expected[number].body])) == flat_items(
+                signal, merged(signal, [piece])
+            )
+    assert counted == count_in_python(signal, body)
+    return "equal"
+
+
+@slow
+@given(
+    data=st.data(),
+    order=st.sampled_from(ORDERS),
+    signal=st.sampled_from(WITH_TRACES),
+    java=st.booleans(),
+)
+def test_native_split_equals_python(
+    data: st.DataObject, order: str, signal: Signal, java: bool
+) -> None:
+    """For requests as senders write them both forms give the same pieces and counts."""
+    request = data.draw(requests(signal))
+
+    assert check(signal, encode(request, order), java=java) == "equal"
+
+
+@slow
+@given(data=st.data(), order=st.sampled_from(ORDERS), signal=st.sampled_from(WITH_TRACES))
+def test_native_split_of_damaged_bytes_agrees(
+    data: st.DataObject, order: str, signal: Signal
+) -> None:
+    """Cut, overwritten and inserted bytes are malformed to both, or mean the same to both."""
+    body = bytearray(encode(data.draw(requests(signal)), order))
+    for _ in range(data.draw(st.integers(1, 4))):
+        if not body:
+            break
+        at = data.draw(st.integers(0, len(body) - 1))
+        how = data.draw(st.sampled_from(["cut", "set", "insert", "truncate"]))
+        if how == "cut":
+            del body[at]
+        elif how == "set":
+            body[at] = data.draw(st.integers(0, 255))
+        elif how == "insert":
+            body[at:at] = data.draw(st.binary(max_size=4))
+        else:
+            del body[at:]
+
+    assert check(signal, bytes(body), java=False)
+
+
+@given(st.binary(max_size=60))
+def test_native_split_of_any_bytes_agrees(body: bytes) -> None:
+    """Whatever comes in, nothing but an answer or Malformed comes out."""
+    for signal in WITH_TRACES:
+        assert check(signal, body, java=False)
+
+
+def test_native_odd_encodings_are_left_to_python() -> None:
+    """Groups, a varint where a message belongs, and field number 0 are not decided in C."""
+    group = b"\x0a\x02\x2b\x2c"
+    wrong_type = b"\x08\x01"
+
+    assert native.split(Signal.TRACES, group, PARTITIONS, murmur2=False) is None
+    assert native.count(Signal.TRACES, wrong_type) is None
+    assert native.count(Signal.TRACES, b"\x02\x00") is None
+
+
+def test_native_refuses_senseless_partition_counts() -> None:
+    """A count of partitions outside of what Kafka has is a mistake of the caller."""
+    with pytest.raises(OverflowError):
+        native.split(Signal.TRACES, b"", 0, murmur2=False)
+
+
+def test_native_metrics_are_left_to_python() -> None:
+    """Data points lie deeper than spans: only the Python form counts them."""
+
+    assert native.count(Signal.METRICS, b"") is None
+    assert native.split(Signal.METRICS, b"", 3, murmur2=False) is None
+
+
+def test_native_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable that tests and doubters set is honoured."""
+    monkeypatch.setenv("OTLP_BRIDGE_PURE", "1")
+
+    assert native.load() is None
