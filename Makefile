@@ -1,0 +1,41 @@
+# Every target sets up what it needs by itself; see tools/set-up.
+
+PYTHON := .venv/bin/python
+PYTEST := .venv/bin/pytest
+TESTS := tests
+ARGS :=
+KEEP :=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench protos
+
+help:
+	@echo "make demo    the whole bridge in one process: sends traces through it (KEEP=1: stays)"
+	@echo "make test    all tests, with a real Apache Kafka (TESTS=path ARGS='-k name')"
+	@echo "make check   format, lint, types, architecture, documentation"
+	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
+	@echo "make protos  the generated protobuf modules anew"
+
+.venv/.set-up: pyproject.toml uv.lock tools/set-up
+	@tools/set-up python
+
+demo: .venv/.set-up
+	@.venv/bin/otlp-bridge demo $(if $(KEEP),--keep) $(ARGS)
+
+test: .venv/.set-up
+	@tools/set-up kafka
+	$(PYTEST) $(TESTS) $(ARGS)
+
+check: .venv/.set-up
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	$(PYTHON) tools/check_docs.py
+	$(PYTEST) -q tests/test_architecture.py
+
+bench: .venv/.set-up
+	@tools/set-up kafka
+	PYTHONPATH=. $(PYTHON) perf/ingest.py --subjects bridge $(ARGS)
+
+protos: .venv/.set-up
+	protos/generate.sh
