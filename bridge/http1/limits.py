@@ -17,6 +17,7 @@ class Http1Limits:
     head_bytes_max: int = 16 << 10
     head_fields_max: int = 100
     pipelined_max: int = 16
+    cached_heads_max: int = 16
     kept_alive_bytes_max: int = 64 << 10
     linger_s: float = 5.0
     linger_bytes_max: int = 256 << 20

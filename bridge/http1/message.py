@@ -39,13 +39,54 @@ class Response:
         parts = [self.head, b"date: ", date.encode("ascii")]
         if close:
             parts.append(b"\r\nconnection: close\r\n\r\n")
-        elif request.http_1_0:
+        elif request.head.http_1_0:
             parts.append(b"\r\nconnection: keep-alive\r\n\r\n")
         else:
             parts.append(b"\r\n\r\n")
-        if request.method != b"HEAD":
+        if request.head.method != b"HEAD":
             parts.append(self.body)
         return b"".join(parts)
+
+
+class Head:
+    """
+    The head of a request. Shared by all requests of a connection that sent the same one.
+
+    `fields` have lower-case names and lack ``content-length``. `note` belongs to the handler: what
+    it worked out of this head once.
+    """
+
+    __slots__ = (
+        "_values",
+        "chunked",
+        "fields",
+        "http_1_0",
+        "keep_alive",
+        "method",
+        "note",
+        "target",
+    )
+
+    def __init__(self, method: bytes, target: bytes, fields: Iterable[Field], version: str) -> None:
+        self.method = method
+        self.target = target
+        self.fields = tuple((name.lower(), value) for name, value in fields)
+        self.http_1_0 = version != "1.1"
+        # The first of each name counts.
+        self._values = dict(reversed(self.fields))
+        tokens = (self.get(b"connection") or b"").lower().replace(b" ", b"").split(b",")
+        self.keep_alive = b"keep-alive" in tokens if self.http_1_0 else b"close" not in tokens
+        self.chunked = b"chunked" in (self.get(b"transfer-encoding") or b"").lower()
+        self.note: object = None
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of the field *name*, or `None`."""
+        return self._values.get(name)
+
+    @property
+    def path(self) -> bytes:
+        """The target without its query."""
+        return self.target.partition(b"?")[0]
 
 
 class Request(Body):
@@ -53,63 +94,27 @@ class Request(Body):
     A request as it arrives, and what is known of it until it is answered.
 
     The handler owns `charge_bytes`, `deadline_at` and `context`; everything else is the
-    connection's. `fields` have lower-case names. `content_length` is `None` for chunked bodies.
+    connection's. `content_length` is `None` for chunked bodies.
     """
 
-    __slots__ = (
-        "charge_bytes",
-        "chunked",
-        "complete",
-        "content_length",
-        "context",
-        "deadline_at",
-        "fields",
-        "http_1_0",
-        "keep_alive",
-        "method",
-        "progress_at",
-        "progress_bytes",
-        "refused",
-        "response",
-        "target",
-        "task",
-    )
+    # Most requests never change most of these: defaults on the class make requests cheap.
+    complete = False
+    refused = False
+    response: Response | None = None
+    task: asyncio.Task[None] | None = None
+    progress_bytes = 0
+    charge_bytes = 0
+    deadline_at: float | None = None
+    context: object = None
 
-    def __init__(
-        self, method: bytes, target: bytes, fields: tuple[Field, ...], version: str, now: float
-    ) -> None:
-        super().__init__()
-        self.method = method
-        self.target = target
-        self.fields = fields
-        self.http_1_0 = version != "1.1"
-        self.complete = False
-        self.refused = False
-        self.response: Response | None = None
-        self.task: asyncio.Task[None] | None = None
+    def __init__(self, head: Head, content_length: int | None, now: float) -> None:
+        self.parts = []
+        self.head = head
+        self.content_length = content_length
+        self.keep_alive = head.keep_alive
         self.progress_at = now
-        self.progress_bytes = 0
-        self.charge_bytes = 0
-        self.deadline_at: float | None = None
-        self.context: object = None
-        tokens = (self.get(b"connection") or b"").lower().replace(b" ", b"").split(b",")
-        self.keep_alive = b"keep-alive" in tokens if self.http_1_0 else b"close" not in tokens
-        self.chunked = b"chunked" in (self.get(b"transfer-encoding") or b"").lower()
-        length = self.get(b"content-length")
-        self.content_length = None if self.chunked else int(length or 0)
-
-    def get(self, name: bytes) -> bytes | None:
-        """The first value of the field *name*, or `None`."""
-        for key, value in self.fields:
-            if key == name:
-                return value
-        return None
-
-    @property
-    def path(self) -> bytes:
-        """The target without its query."""
-        return self.target.partition(b"?")[0]
 
     def __repr__(self) -> str:
         state = "complete" if self.complete else "arriving"
-        return f"<Request {self.method!r} {self.target!r} {state}, {self.received_bytes} bytes>"
+        head = self.head
+        return f"<Request {head.method!r} {head.target!r} {state}, {self.received_bytes} bytes>"

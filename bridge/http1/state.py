@@ -11,13 +11,15 @@ from typing import Final, Protocol
 import httptools
 
 from bridge.http1.limits import Http1Limits
-from bridge.http1.message import CONTINUE, Request, Response
+from bridge.http1.message import CONTINUE, Head, Request, Response
 from bridge.http2 import PREFACE, ErrorCode, Field, goaway, settings
 
 _HTTP2_ANSWER: Final = settings({}) + goaway(
     0, ErrorCode.HTTP_1_1_REQUIRED, "This port speaks HTTP/1.1. gRPC has a port of its own."
 )
 _TLS_HELLO: Final = b"\x16\x03"
+_NO_HEAD: Final = Head(b"GET", b"", (), "1.1")
+_LENGTH_NAME_BYTES: Final = len(b"content-length")
 _CHUNK_OVERHEAD_PER_BYTE: Final = 8
 """A chunk of one byte takes five more; whoever sends worse wants to keep us busy."""
 
@@ -84,6 +86,7 @@ class ConnectionState:
         self._body_fed_bytes = 0
         self._raw_left_bytes = 0
         self._request: Request | None = None
+        self._heads: dict[tuple[object, ...], Head] = {}
         self._first = True
         self._broken = False
 
@@ -112,6 +115,11 @@ class ConnectionState:
             self._first = False
             if self._is_foreign(data):
                 return
+        if self._request is None and len(data) <= self._limits.head_bytes_max:
+            rest = self._feed(data)
+            if rest is None:
+                return
+            data = rest
         view = memoryview(data)
         while view and self._parsing():
             if self._raw_left_bytes:
@@ -120,9 +128,9 @@ class ConnectionState:
             # A head is fed in portions, so that the parser never holds more than its limit.
             portion = view[: self._limits.head_bytes_max] if self._request is None else view
             view = view[len(portion) :]
-            rest = self._feed(portion)
-            if rest is not None:
-                view = memoryview(bytes(rest) + bytes(view))
+            unread = self._feed(portion)
+            if unread is not None:
+                view = memoryview(unread + bytes(view))
 
     def respond(self, request: Request, response: Response) -> None:
         """Answer *request*; without effect if it has an answer."""
@@ -144,7 +152,7 @@ class ConnectionState:
         self._broken = True
         request = self._request
         if request is None:
-            request = Request(b"GET", b"", (), "1.1", self.now)
+            request = Request(_NO_HEAD, None, self.now)
             self.queue.append(request)
         self._request = None
         request.keep_alive = False
@@ -175,40 +183,34 @@ class ConnectionState:
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field of the head; trailers are ignored."""
         if self._in_head:
-            self._fields.append((name.lower(), value))
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is complete: ask the gate."""
         if self._broken:
             return
-        parser = self._parser
         self._in_head = False
         self._head_bytes = self._body_fed_bytes = 0
-        request = Request(
-            parser.get_method(),
-            self._url,
-            tuple(self._fields),
-            parser.get_http_version(),
-            self.now,
-        )
+        head, length = self._read_head()
+        request = Request(head, None if head.chunked else length, self.now)
         self._request = request
         self.queue.append(request)
         if len(self._fields) > self._limits.head_fields_max:
             request.keep_alive = False
             self._refuse(request, self._gate.head_too_large)
             return
-        if parser.should_upgrade():
+        if self._parser.should_upgrade():
             # The parser would skip the body of a request that offers an upgrade. We decline the
             # offer, which is a server's right, and read the body ourselves.
-            if request.chunked:
+            if head.chunked:
                 request.keep_alive = False
                 self._refuse(request, self._gate.bad_request)
                 return
-            self._raw_left_bytes = request.content_length or 0
+            self._raw_left_bytes = length
         refusal = self._gate.admit(request)
         if refusal is not None:
             self._refuse(request, refusal)
-        elif request.get(b"expect") is not None and len(self.queue) == 1:
+        elif head.get(b"expect") is not None and len(self.queue) == 1:
             self.out.append(CONTINUE)
 
     def on_body(self, data: bytes) -> None:
@@ -219,7 +221,7 @@ class ConnectionState:
         if request.refused:
             request.received_bytes += len(data)
             return
-        if request.chunked:
+        if request.head.chunked:
             refusal = self._gate.admit_more(request, len(data))
             if refusal is not None:
                 self._refuse(request, refusal)
@@ -231,16 +233,37 @@ class ConnectionState:
         if not self._raw_left_bytes:
             self._complete()
 
+    def _read_head(self) -> tuple[Head, int]:
+        # What differs from request to request is left out of the key: clients send the rest alike.
+        lengths = [
+            field
+            for field in self._fields
+            if len(field[0]) == _LENGTH_NAME_BYTES and field[0].lower() == b"content-length"
+        ]
+        for field in lengths:
+            self._fields.remove(field)
+        parser = self._parser
+        method, version = parser.get_method(), parser.get_http_version()
+        key = (method, version, self._url, *self._fields)
+        head = self._heads.get(key)
+        if head is None:
+            head = Head(method, self._url, self._fields, version)
+            if len(self._heads) >= self._limits.cached_heads_max:
+                self._heads.clear()
+            self._heads[key] = head
+        # The parser has checked that it is a number, and the only one.
+        return head, int(lengths[0][1]) if lengths else 0
+
     def _parsing(self) -> bool:
         return not self._broken and (self.lingering or not self.closing)
 
-    def _feed(self, portion: memoryview) -> memoryview | None:
+    def _feed(self, portion: bytes | memoryview) -> bytes | None:
         in_body = self._request is not None
         try:
             self._parser.feed_data(portion)
         except httptools.HttpParserUpgrade as upgrade:
             self._parser = httptools.HttpRequestParser(self)
-            return portion[upgrade.args[0] :]
+            return bytes(portion[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self.fail(self._gate.bad_request, str(error))
             return None
@@ -248,7 +271,7 @@ class ConnectionState:
             self._head_bytes += len(portion)
             if self._head_bytes > self._limits.head_bytes_max:
                 self.fail(self._gate.head_too_large, "head too large")
-        elif in_body and self._request is not None and self._request.chunked:
+        elif in_body and self._request is not None and self._request.head.chunked:
             self._check_chunk_overhead(self._request, len(portion))
         return None
 
@@ -287,7 +310,7 @@ class ConnectionState:
         request.parts.clear()
         length = request.content_length
         long = length is None or length > self._limits.kept_alive_bytes_max
-        if not request.complete and (long or request.get(b"expect") is not None):
+        if not request.complete and (long or request.head.get(b"expect") is not None):
             request.keep_alive = False
         self.dropped.append(request)
         self.respond(request, refusal)

@@ -9,11 +9,11 @@ _SMALL_BYTES: Final = 1_024
 class Body:
     """Pieces of a body; they are copied once, when it is complete."""
 
-    __slots__ = ("parts", "received_bytes")
+    parts: list[bytes | bytearray]
+    received_bytes = 0
 
     def __init__(self) -> None:
-        self.parts: list[bytes | bytearray] = []
-        self.received_bytes = 0
+        self.parts = []
 
     def add(self, payload: bytes) -> None:
         """Keep the next bytes of the body."""

@@ -1,10 +1,10 @@
 """gRPC over the HTTP/2 server: routes, message framing, statuses, deadlines. Unary calls only."""
 
 import base64
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 from urllib.parse import quote_from_bytes
 
@@ -26,7 +26,8 @@ _NOT_GRPC: Final = (
 _MESSAGE_BYTES_MAX: Final = 1_024
 """Of an error text: header lists must stay far below what clients take (8 KiB in grpc-go)."""
 
-_TIMEOUT: Final = re.compile(rb"(\d{1,8})([HMSmun])")
+_PREFIX: Final = Struct(">BI")
+_TIMEOUT_DIGITS_MAX: Final = 8
 _TIMEOUT_UNITS_S: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
 
@@ -134,7 +135,7 @@ class Answers:
 
 @dataclass(slots=True)
 class _Route:
-    method: Method | None
+    method: Method
     encoding: str
     refusal: Response | None
 
@@ -205,8 +206,8 @@ class GrpcHandler:
 
     def admit_body(self, stream: Stream, prefix: bytes) -> Response | None:
         """Check the declared length and charge the budget with it."""
-        message_bytes = int.from_bytes(prefix[1:], "big")
-        if prefix[0] > 1:
+        compressed, message_bytes = _PREFIX.unpack(prefix)
+        if compressed > 1:
             return self._answers.malformed(Malformed("the message's first byte must be 0 or 1"))
         if message_bytes > self._message_bytes_max:
             return self._answers.too_large(
@@ -216,6 +217,7 @@ class GrpcHandler:
             self._budget.acquire(message_bytes)
         except Overloaded as error:
             return self._answers.overloaded(error)
+        stream.context = compressed
         stream.charge_bytes = message_bytes
         stream.body_bytes_max = PREFIX_BYTES + message_bytes
         return None
@@ -224,7 +226,6 @@ class GrpcHandler:
         """Unwrap the message and call the method."""
         route = stream.head.note
         assert isinstance(route, _Route)  # noqa: S101 - admit set it
-        assert route.method is not None  # noqa: S101 - admit refused the others
         now = self._clock.monotonic()
         deadline_at = now + self._answer_s
         if stream.volatile:
@@ -232,7 +233,11 @@ class GrpcHandler:
         stream.deadline_at = deadline_at + self._expiry_grace_s
         wire_bytes = stream.received_bytes
         try:
-            message = self._take_message(stream, route.encoding)
+            if wire_bytes != stream.body_bytes_max or not stream.admitted:
+                raise _incomplete(stream)
+            message = stream.take_body(PREFIX_BYTES)
+            if stream.context:
+                message = self._decompress(stream, route.encoding, message)
         except Malformed as error:
             return self._answers.malformed(error)
         except TooLarge as error:
@@ -265,20 +270,9 @@ class GrpcHandler:
             refusal = self._answers.unimplemented(
                 f"unknown grpc-encoding {encoding[:50]}; known are identity, gzip and zstd"
             )
-        return _Route(method, encoding, refusal)
+        return _Route(method or _no_method, encoding, refusal)
 
-    def _take_message(self, stream: Stream, encoding: str) -> bytes:
-        if not stream.admitted:
-            raise Malformed("the call carries no message")
-        if stream.received_bytes != stream.body_bytes_max:
-            raise Malformed(
-                f"the message ends after {stream.received_bytes - PREFIX_BYTES} of "
-                f"{stream.body_bytes_max - PREFIX_BYTES} bytes"
-            )
-        compressed = stream.prefix(1) == b"\1"
-        message = stream.take_body(PREFIX_BYTES)
-        if not compressed:
-            return message
+    def _decompress(self, stream: Stream, encoding: str, message: bytes) -> bytes:
         if encoding == "identity":
             raise Malformed("the message is marked as compressed, but grpc-encoding is missing")
 
@@ -287,6 +281,20 @@ class GrpcHandler:
             stream.charge_bytes += more_bytes
 
         return decompress(encoding, message, self._message_bytes_max, charge)
+
+
+def _incomplete(stream: Stream) -> Malformed:
+    if not stream.admitted:
+        return Malformed("the call carries no message")
+    return Malformed(
+        f"the message ends after {stream.received_bytes - PREFIX_BYTES} of "
+        f"{stream.body_bytes_max - PREFIX_BYTES} bytes"
+    )
+
+
+async def _no_method(call: Call) -> Response:
+    """Stand where a route refuses: `admit` lets nothing through to it."""
+    raise NotImplementedError(call.head.path)
 
 
 def _plain_response(status: bytes, *fields: Field) -> Response:
@@ -303,9 +311,9 @@ def _is_grpc(content_type: bytes) -> bool:
 def _timeout_s(fields: tuple[Field, ...]) -> float:
     for name, value in fields:
         if name == b"grpc-timeout":
-            match = _TIMEOUT.fullmatch(value)
-            if match:
-                return int(match[1]) * _TIMEOUT_UNITS_S[match[2]]
+            unit_s, digits = _TIMEOUT_UNITS_S.get(value[-1:]), value[:-1]
+            if unit_s and digits.isdigit() and len(digits) <= _TIMEOUT_DIGITS_MAX:
+                return int(digits) * unit_s
     return float("inf")
 
 

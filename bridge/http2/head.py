@@ -1,7 +1,7 @@
 """Request heads: the validated fields of a HEADERS block, and response header blocks."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bridge.http2.frames import ErrorCode, StreamFault
@@ -79,7 +79,7 @@ def parse_head(stream_id: int, fields: Iterable[Field]) -> Head:
     return Head(method, path, pseudo.get(b":authority", b""), tuple(regular), content_length)
 
 
-def check_trailers(stream_id: int, fields: Iterable[Field]) -> None:
+def check_trailers(stream_id: int, fields: Sequence[Field]) -> None:
     """
     Check the trailing fields of a request, which we have no use for.
 
@@ -88,6 +88,17 @@ def check_trailers(stream_id: int, fields: Iterable[Field]) -> None:
     """
     for name, value in fields:
         _check_field(stream_id, name, value)
+    check_values(stream_id, fields)
+
+
+def check_values(stream_id: int, fields: Iterable[Field]) -> None:
+    """
+    Check the values of fields whose names are known to be right.
+
+    Raises:
+        StreamFault: PROTOCOL_ERROR, if one holds NUL, CR or LF.
+    """
+    for _, value in fields:
         if _BAD_VALUE.search(value):
             raise _malformed(stream_id, "NUL, CR or LF in a field value")
 

@@ -1,5 +1,7 @@
 """From HEADERS and CONTINUATION frames to request heads, remembering what repeats."""
 
+from collections.abc import Sequence
+
 from bridge.http2.frames import (
     END_HEADERS,
     HAS_PRIORITY,
@@ -9,8 +11,8 @@ from bridge.http2.frames import (
     ErrorCode,
     StreamFault,
 )
-from bridge.http2.head import Head, check_trailers, parse_head
-from bridge.http2.header_decoder import Field, HeaderDecoder, HeaderListTooLarge
+from bridge.http2.head import Head, check_values, parse_head
+from bridge.http2.header_decoder import ENTRY_OVERHEAD_BYTES, Field, HeaderDecoder
 from bridge.http2.limits import Http2Limits
 
 
@@ -83,12 +85,12 @@ class HeadReader:
     """
 
     def __init__(self, limits: Http2Limits, volatile_fields: frozenset[bytes]) -> None:
-        self._decoder = HeaderDecoder(limits.header_list_bytes_max)
+        self._decoder = HeaderDecoder()
         self._volatile_fields = volatile_fields
+        self._list_bytes_max = limits.header_list_bytes_max
         self._cached_heads_max = limits.cached_heads_max
         self._by_block: dict[bytes, tuple[Head, tuple[Field, ...]]] = {}
         self._by_fields: dict[tuple[Field, ...], Head] = {}
-        self._version = 0
 
     def read(self, stream_id: int, block: bytes) -> tuple[Head, tuple[Field, ...]]:
         """
@@ -101,22 +103,25 @@ class HeadReader:
         known = self._by_block.get(block)
         if known is not None:
             return known
-        decoder = self._decoder
-        version = decoder.version
-        fields = self._decode(stream_id, block)
+        version = self._decoder.version
+        fields = self._decode(block)
         names = self._volatile_fields
-        volatile = tuple([field for field in fields if field[0] in names])
-        stable = tuple([field for field in fields if field[0] not in names] if volatile else fields)
+        volatile = [field for field in fields if field[0] in names]
+        for field in volatile:
+            fields.remove(field)
+        stable = tuple(fields)
         head = self._by_fields.get(stable)
         if head is None:
+            self._check_size(stream_id, stable)
             head = parse_head(stream_id, stable)
             if len(self._by_fields) >= self._cached_heads_max:
                 self._by_fields.clear()
             self._by_fields[stable] = head
         if volatile:
-            check_trailers(stream_id, volatile)
-        result = (head, volatile)
-        if decoder.version == version:
+            self._check_size(stream_id, volatile)
+            check_values(stream_id, volatile)
+        result = (head, tuple(volatile))
+        if self._decoder.version == version:
             if len(self._by_block) >= self._cached_heads_max:
                 self._by_block.clear()
             self._by_block[block] = result
@@ -130,17 +135,26 @@ class HeadReader:
             ConnectionFault: If the block cannot be decoded.
             StreamFault: If the list is too large.
         """
-        return self._decode(stream_id, block)
+        fields = self._decode(block)
+        self._check_size(stream_id, fields)
+        return fields
 
-    def _decode(self, stream_id: int, block: bytes) -> list[Field]:
+    def _decode(self, block: bytes) -> list[Field]:
         version = self._decoder.version
         try:
             return self._decoder.decode(block)
-        except HeaderListTooLarge as error:
-            raise StreamFault(stream_id, ErrorCode.ENHANCE_YOUR_CALM, str(error)) from error
         finally:
             if self._decoder.version != version:
                 self._by_block.clear()
+
+    def _check_size(self, stream_id: int, fields: Sequence[Field]) -> None:
+        list_bytes = sum(len(name) + len(value) + ENTRY_OVERHEAD_BYTES for name, value in fields)
+        if list_bytes > self._list_bytes_max:
+            raise StreamFault(
+                stream_id,
+                ErrorCode.ENHANCE_YOUR_CALM,
+                f"header list of {list_bytes} bytes, allowed are {self._list_bytes_max}",
+            )
 
 
 def unpad(data: bytes, start: int, end: int) -> tuple[int, int]:

@@ -1,31 +1,29 @@
 """
 HPACK decoding (RFC 7541) that costs little for the clients we have.
 
-The table, its eviction and the Huffman code are the `hpack` library's; only the loop over the
-representations is ours. Go's encoder adds ``grpc-timeout`` to the table with every request, which
-shifts all other indexes: nothing of a block can be cached then, so the loop itself must be cheap.
+Static table and Huffman code are the `hpack` library's; the loop over the representations and the
+dynamic table are ours. Go's encoder adds ``grpc-timeout`` to the table with every request, which
+shifts all other indexes: nothing of a block can be cached then, so the loop must be cheap.
 """
 
 from collections import deque
 from typing import Final
 
 from hpack.exceptions import HPACKDecodingError
-from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
 from bridge.http2.frames import HEADER_TABLE_BYTES, ConnectionFault, ErrorCode
+from bridge.http2.huffman import decode_huffman
 
 Field = tuple[bytes, bytes]
 
+ENTRY_OVERHEAD_BYTES: Final = 32
+"""What RFC 7541 and RFC 9113 add to the name and value of a field for its size."""
+
 _STATIC: Final = HeaderTable.STATIC_TABLE
-_STATIC_COUNT: Final = len(_STATIC)
-_ENTRY_OVERHEAD_BYTES: Final = 32
+_DYNAMIC_INDEX_MIN: Final = len(_STATIC) + 1
 _INTEGER_SHIFT_MAX: Final = 28
 """Five continuation bytes: nothing that fits a header block is longer."""
-
-
-class HeaderListTooLarge(Exception):
-    """The block was decoded (the table is intact), but its fields exceed the limit."""
 
 
 class HeaderDecoder:
@@ -36,21 +34,20 @@ class HeaderDecoder:
     as long as it is the same, and changes nothing, if decoding it once changed nothing.
     """
 
-    __slots__ = ("_entries", "_list_bytes_max", "_table", "version")
+    __slots__ = ("_entries", "_table_bytes", "_table_bytes_max", "version")
 
-    def __init__(self, list_bytes_max: int) -> None:
-        self._table = HeaderTable()
-        self._entries = self._table.dynamic_entries
-        self._list_bytes_max = list_bytes_max
+    def __init__(self) -> None:
+        self._entries: deque[Field] = deque()
+        self._table_bytes = 0
+        self._table_bytes_max = HEADER_TABLE_BYTES
         self.version = 0
 
     def decode(self, block: bytes) -> list[Field]:
         """
-        The fields of one complete header block, in order.
+        The fields of one complete header block, in order. Its size is not checked.
 
         Raises:
             ConnectionFault: COMPRESSION_ERROR. The table can no longer be trusted.
-            HeaderListTooLarge: If names, values and 32 bytes a field exceed the limit.
         """
         try:
             return self._decode(block)
@@ -62,67 +59,69 @@ class HeaderDecoder:
     def _decode(self, block: bytes) -> list[Field]:
         fields: list[Field] = []
         entries = self._entries
-        list_bytes, position, size = 0, 0, len(block)
+        position, size = 0, len(block)
         while position < size:
             first = block[position]
+            position += 1
             if first & 0x80:
                 index = first & 0x7F
-                position += 1
                 if index == 0x7F:
                     index, position = _continue_integer(block, position, index)
-                field = _STATIC[index - 1] if 0 < index <= _STATIC_COUNT else _entry(entries, index)
+                if index >= _DYNAMIC_INDEX_MIN:
+                    fields.append(entries[index - _DYNAMIC_INDEX_MIN])
+                elif index:
+                    fields.append(_STATIC[index - 1])
+                else:
+                    raise HPACKDecodingError("index 0")
             elif first & 0x40 or not first & 0x20:
                 field, position = self._literal(block, position, first)
+                fields.append(field)
             else:
                 if fields:
                     raise HPACKDecodingError("table size update after a field")
                 position = self._resize(block, position, first)
-                continue
-            list_bytes += len(field[0]) + len(field[1]) + _ENTRY_OVERHEAD_BYTES
-            # Goes on without keeping fields: later blocks depend on the table being complete.
-            if list_bytes <= self._list_bytes_max:
-                fields.append(field)
-        if list_bytes > self._list_bytes_max:
-            raise HeaderListTooLarge(
-                f"header list of {list_bytes} bytes, allowed are {self._list_bytes_max}"
-            )
         return fields
 
     def _literal(self, block: bytes, position: int, first: int) -> tuple[Field, int]:
-        indexed = bool(first & 0x40)
+        indexed = first & 0x40
         mask = 0x3F if indexed else 0x0F
         index = first & mask
-        position += 1
         if index == mask:
             index, position = _continue_integer(block, position, index)
-        if index:
-            known = _STATIC[index - 1] if index <= _STATIC_COUNT else _entry(self._entries, index)
-            name = known[0]
+        if index >= _DYNAMIC_INDEX_MIN:
+            name = self._entries[index - _DYNAMIC_INDEX_MIN][0]
+        elif index:
+            name = _STATIC[index - 1][0]
         else:
             name, position = _string(block, position)
         value, position = _string(block, position)
+        field = (name, value)
         if indexed:
-            self._table.add(name, value)
-            self.version += 1
-        return (name, value), position
+            self._add(field)
+        return field, position
+
+    def _add(self, field: Field) -> None:
+        self.version += 1
+        self._table_bytes += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD_BYTES
+        self._entries.appendleft(field)
+        # An entry larger than the table empties it, itself included.
+        self._evict()
+
+    def _evict(self) -> None:
+        while self._table_bytes > self._table_bytes_max:
+            name, value = self._entries.pop()
+            self._table_bytes -= len(name) + len(value) + ENTRY_OVERHEAD_BYTES
 
     def _resize(self, block: bytes, position: int, first: int) -> int:
         table_bytes = first & 0x1F
-        position += 1
         if table_bytes == 0x1F:
             table_bytes, position = _continue_integer(block, position, table_bytes)
         if table_bytes > HEADER_TABLE_BYTES:
             raise HPACKDecodingError(f"table of {table_bytes} bytes, allowed {HEADER_TABLE_BYTES}")
-        self._table.maxsize = table_bytes
         self.version += 1
+        self._table_bytes_max = table_bytes
+        self._evict()
         return position
-
-
-def _entry(entries: deque[Field], index: int) -> Field:
-    position = index - _STATIC_COUNT - 1
-    if position < 0:
-        raise HPACKDecodingError("index 0")
-    return entries[position]
 
 
 def _continue_integer(block: bytes, position: int, value: int) -> tuple[int, int]:

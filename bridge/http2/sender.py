@@ -76,13 +76,7 @@ class Sender:
         ):
             return self._respond_in_pieces(stream, response)
         self._window_bytes -= size
-        stream_id = stream.id.to_bytes(4, "big")
-        parts = [response.head_prefix, stream_id, response.head]
-        if size:
-            parts += (response.body_prefix, stream_id, response.body)
-        if response.trailers:
-            parts += (response.trailers_prefix, stream_id, response.trailers)
-        self.out.append(b"".join(parts))
+        self.out.append(stream.id.to_bytes(4, "big").join(response.segments))
         return True
 
     def forget(self, stream: Stream) -> None:

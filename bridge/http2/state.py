@@ -5,13 +5,13 @@ It knows unary requests only: a head, a body, one answer. Nothing here waits, re
 touches a socket; `protocol` does. Rules are RFC 9113's.
 """
 
-from collections.abc import Iterable
 from typing import Final, Protocol
 
 from bridge.http2.budget import ActivityBudget
 from bridge.http2.frames import (
     CONTINUATION,
     DATA,
+    END_HEADERS,
     END_STREAM,
     FRAME_BYTES_MAX,
     FRAME_HEAD,
@@ -89,6 +89,7 @@ class ConnectionState:
         self.fault: ConnectionFault | None = None
         self.foreign = ""
         self._gate = gate
+        self._prefix_bytes = gate.prefix_bytes
         self._limits = limits
         self._heads = HeadReader(limits, gate.volatile_fields)
         self._peer = Peer(self.sender, self.registry, self.budget)
@@ -230,7 +231,15 @@ class ConnectionState:
             start, end = unpad(data, start, end)
         if start < end:
             self.budget.useful += 1
-            self._add(stream, data[start:end])
+            if stream.refusal is not None:
+                self._discard(stream, stream.refusal, end - start)
+            else:
+                stream.add(data[start:end])
+                if stream.admitted:
+                    if stream.received_bytes > stream.body_bytes_max:
+                        self._refuse(stream, self._gate.overrun)
+                elif stream.received_bytes >= self._prefix_bytes:
+                    self._admit_body(stream)
         elif not flags & END_STREAM:
             self.budget.control(self.now)
         if flags & END_STREAM:
@@ -246,21 +255,19 @@ class ConnectionState:
         self._window_bytes += increment
         self.sender.out.append(window_update(0, increment))
 
-    def _add(self, stream: Stream, payload: bytes) -> None:
+    def _discard(self, stream: Stream, refusal: Response, count_bytes: int) -> None:
+        stream.received_bytes += count_bytes
+        if stream.received_bytes > self._limits.discarded_bytes_max:
+            self.respond(stream, refusal)
+
+    def _admit_body(self, stream: Stream) -> None:
         gate = self._gate
-        if stream.refusal is not None:
-            stream.received_bytes += len(payload)
-            if stream.received_bytes > self._limits.discarded_bytes_max:
-                self.respond(stream, stream.refusal)
+        refusal = gate.admit_body(stream, stream.prefix(gate.prefix_bytes))
+        if refusal is not None:
+            self._refuse(stream, refusal)
             return
-        stream.add(payload)
-        if not stream.admitted and stream.received_bytes >= gate.prefix_bytes:
-            refusal = gate.admit_body(stream, stream.prefix(gate.prefix_bytes))
-            if refusal is not None:
-                self._refuse(stream, refusal)
-                return
-            stream.admitted = True
-        if stream.admitted and stream.received_bytes > stream.body_bytes_max:
+        stream.admitted = True
+        if stream.received_bytes > stream.body_bytes_max:
             self._refuse(stream, gate.overrun)
 
     def _refuse(self, stream: Stream, refusal: Response) -> None:
@@ -287,21 +294,21 @@ class ConnectionState:
         if not self._started:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "SETTINGS must come first")
         self._block_ends_stream = bool(flags & END_STREAM)
-        block = self._assembler.begin(stream_id, flags, payload)
+        block: bytes | None = payload
+        if flags & ~END_STREAM != END_HEADERS:
+            block = self._assembler.begin(stream_id, flags, payload)
         if block is not None:
             self._on_block(stream_id, block, complete)
 
     def _on_block(self, stream_id: int, block: bytes, complete: list[Stream]) -> None:
-        ends_stream = self._block_ends_stream
-        stream = self.registry.open.get(stream_id)
-        if stream is not None or stream_id <= self.registry.last_id:
-            fields = self._heads.read_trailers(stream_id, block)
-            self._on_trailers(stream_id, stream, fields, ends_stream, complete)
+        registry = self.registry
+        if stream_id <= registry.last_id:
+            self._on_trailers(stream_id, block, complete)
             return
-        self.registry.last_id = stream_id
+        registry.last_id = stream_id
         self.budget.useful += 1
         head, volatile = self._heads.read(stream_id, block)
-        if self._refusing or len(self.registry.open) >= self._limits.concurrent_streams_max:
+        if self._refusing or len(registry.open) >= self._limits.concurrent_streams_max:
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM, "no more streams")
         stream = Stream(
             stream_id,
@@ -311,24 +318,22 @@ class ConnectionState:
             self.sender.initial_window_bytes,
             self.now,
         )
-        self.registry.open[stream_id] = stream
-        stream.refusal = self._gate.admit(stream)
-        if ends_stream:
+        registry.open[stream_id] = stream
+        refusal = self._gate.admit(stream)
+        if refusal is not None:
+            stream.refusal = refusal
+        if self._block_ends_stream:
             self._end(stream, complete)
 
-    def _on_trailers(
-        self,
-        stream_id: int,
-        stream: Stream | None,
-        fields: Iterable[tuple[bytes, bytes]],
-        ends_stream: bool,
-        complete: list[Stream],
-    ) -> None:
+    def _on_trailers(self, stream_id: int, block: bytes, complete: list[Stream]) -> None:
+        # Decoded even if nobody wants them: later blocks depend on it.
+        fields = self._heads.read_trailers(stream_id, block)
+        stream = self.registry.open.get(stream_id)
         if stream is None or stream.ended:
             self.budget.control(self.now)
             self.registry.check_stray(stream_id, stream)
             return
-        if not ends_stream:
+        if not self._block_ends_stream:
             raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "second HEADERS must be last")
         check_trailers(stream_id, fields)
         self._end(stream, complete)

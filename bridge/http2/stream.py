@@ -15,10 +15,11 @@ class Response:
     """
     An answer as the bytes that go out, made once and used for any number of streams.
 
-    Without *trailers* the body ends the stream; without both, the head does.
+    Without *trailers* the body ends the stream; without both, the head does. `segments` are all
+    frames cut where the stream id belongs.
     """
 
-    __slots__ = ("body", "body_prefix", "head", "head_prefix", "trailers", "trailers_prefix")
+    __slots__ = ("body", "head", "head_prefix", "segments", "trailers", "trailers_prefix")
 
     def __init__(self, head: bytes, body: bytes = b"", trailers: bytes = b"") -> None:
         self.head = head
@@ -27,8 +28,15 @@ class Response:
         self.head_prefix = _prefix(
             head, HEADERS, END_HEADERS | (0 if body or trailers else END_STREAM)
         )
-        self.body_prefix = _prefix(body, DATA, 0 if trailers else END_STREAM)
         self.trailers_prefix = _prefix(trailers, HEADERS, END_HEADERS | END_STREAM)
+        segments = [self.head_prefix, head]
+        if body:
+            segments[-1] += _prefix(body, DATA, 0 if trailers else END_STREAM)
+            segments.append(body)
+        if trailers:
+            segments[-1] += self.trailers_prefix
+            segments.append(trailers)
+        self.segments = tuple(segments)
 
     @classmethod
     def of_fields(
@@ -46,26 +54,18 @@ class Stream(Body):
     is the connection's. `volatile` are the fields that differ from request to request.
     """
 
-    __slots__ = (
-        "admitted",
-        "answered",
-        "body_bytes_max",
-        "charge_bytes",
-        "closed",
-        "context",
-        "deadline_at",
-        "ended",
-        "head",
-        "id",
-        "opened_at",
-        "progress_at",
-        "progress_bytes",
-        "refusal",
-        "send_window_bytes",
-        "task",
-        "volatile",
-        "window_bytes",
-    )
+    # Most requests never change most of these: defaults on the class make streams cheap.
+    admitted = False
+    answered = False
+    ended = False
+    closed = False
+    refusal: Response | None = None
+    task: asyncio.Task[None] | None = None
+    progress_bytes = 0
+    body_bytes_max = 0
+    charge_bytes = 0
+    deadline_at: float | None = None
+    context: object = None
 
     def __init__(
         self,
@@ -76,25 +76,13 @@ class Stream(Body):
         send_window_bytes: int,
         now: float,
     ) -> None:
-        super().__init__()
+        self.parts = []
         self.id = stream_id
         self.head = head
         self.volatile = volatile
         self.window_bytes = window_bytes
         self.send_window_bytes = send_window_bytes
-        self.admitted = False
-        self.answered = False
-        self.ended = False
-        self.closed = False
-        self.refusal: Response | None = None
-        self.opened_at = now
         self.progress_at = now
-        self.progress_bytes = 0
-        self.task: asyncio.Task[None] | None = None
-        self.body_bytes_max = 0
-        self.charge_bytes = 0
-        self.deadline_at: float | None = None
-        self.context: object = None
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "half-closed" if self.ended else "open"

@@ -2,7 +2,7 @@
 
 import re
 
-from bridge.http1 import Request, Response
+from bridge.http1 import Head, Response
 from bridge.http2 import Field
 from bridge.receivers.otlp.config import Cors
 
@@ -21,9 +21,9 @@ class CorsPolicy:
         self._max_age = str(config.max_age).encode() if config.max_age else None
         self._exposed = ", ".join(config.exposed_headers).encode()
 
-    def fields(self, request: Request) -> tuple[Field, ...]:
-        """What to add to the answer of *request*; nothing for strangers and for no browsers."""
-        origin = request.get(b"origin")
+    def fields(self, head: Head) -> tuple[Field, ...]:
+        """What to add to the answer of *head*; nothing for strangers and for no browsers."""
+        origin = head.get(b"origin")
         if origin is None or not self._origins.fullmatch(origin.decode("latin-1")):
             return ()
         fields: list[Field] = [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
@@ -31,14 +31,14 @@ class CorsPolicy:
             fields.append((b"access-control-expose-headers", self._exposed))
         return tuple(fields)
 
-    def preflight(self, request: Request) -> Response | None:
-        """The answer to a preflight request, or `None` if *request* is none."""
-        if request.method != b"OPTIONS" or request.get(b"access-control-request-method") is None:
+    def preflight(self, head: Head) -> Response | None:
+        """The answer to a preflight request, or `None` if *head* is none."""
+        if head.method != b"OPTIONS" or head.get(b"access-control-request-method") is None:
             return None
-        allowed = self.fields(request)
+        allowed = self.fields(head)
         if not allowed:
             return Response(204)
-        asked = request.get(b"access-control-request-headers") or b""
+        asked = head.get(b"access-control-request-headers") or b""
         names = asked if self._any_header and asked else self._headers
         fields = [
             *allowed,

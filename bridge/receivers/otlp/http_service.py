@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from bridge.core import (
@@ -16,7 +17,7 @@ from bridge.core import (
     TooLarge,
 )
 from bridge.flow import ByteBudget
-from bridge.http1 import Request, Response
+from bridge.http1 import Head, Request, Response
 from bridge.http2 import Code, Field, decompress
 from bridge.receivers.otlp.authentication import Authenticator
 from bridge.receivers.otlp.config import HttpOptions
@@ -32,8 +33,23 @@ _REJECTED_KEYS: Final = {
     Signal.METRICS: "rejectedDataPoints",
     Signal.LOGS: "rejectedLogRecords",
 }
+_EXTRA_FIELDS: Final[dict[int, tuple[Field, ...]]] = {
+    401: ((b"www-authenticate", b"Bearer"),),
+    405: ((b"allow", b"POST"),),
+}
 _EXPIRY_GRACE_S: Final = 0.5
 """After the deadline, until a request is answered over the pipeline's head."""
+
+
+@dataclass(slots=True)
+class _Route:
+    """What a head says, worked out once."""
+
+    intake: Intake | None
+    content_type: bytes
+    encoding: str
+    verdict: Verdict | None
+    preflight: Response | None
 
 
 class OtlpHttpHandler:
@@ -94,55 +110,61 @@ class OtlpHttpHandler:
 
     def failure(self, request: Request) -> Response:
         """The answer when we failed unforeseen: retryable, since the data may be fine."""
-        return self._finish(request, self._say(fault(), _kind(request)))
+        return self._finish(request, self._say(fault(), self._route(request.head).content_type))
 
     def expired(self, request: Request) -> Response:
         """The answer when nobody behind us answered in time."""
-        return self._finish(request, self._say(expired(), _kind(request)))
+        return self._finish(request, self._say(expired(), self._route(request.head).content_type))
 
     def admit(self, request: Request) -> Response | None:
         """Judge by the head; charge the declared length."""
-        if not self._config.keep_alives_enabled:
-            request.keep_alive = False
-        content_type = _kind(request)
-        if self._cors is not None:
-            preflight = self._cors.preflight(request)
-            if preflight is not None:
-                return preflight
-        verdict = self._judge_head(request, content_type) or self._charge(
-            request, request.content_length or 0
-        )
+        head = request.head
+        route = head.note
+        if not isinstance(route, _Route):
+            route = head.note = self._find_route(head)
+        request.keep_alive = request.keep_alive and self._config.keep_alives_enabled
+        if route.preflight is not None:
+            return route.preflight
+        verdict = route.verdict
+        if verdict is None and self._authenticator is not None:
+            verdict = self._authenticate(head)
         if verdict is None:
-            return None
-        fields: tuple[Field, ...] = ()
-        if verdict.http_status == 405:
-            fields = ((b"allow", b"POST"),)
-        elif verdict.http_status == 401:
-            fields = ((b"www-authenticate", b"Bearer"),)
-        return self._finish(request, self._say(verdict, content_type, fields))
+            verdict = self._charge(request, request.content_length or 0)
+            if verdict is None:
+                return None
+        return self._finish(request, self._say(verdict, route.content_type))
 
     def admit_more(self, request: Request, more_bytes: int) -> Response | None:
         """Charge a piece of a chunked body."""
         verdict = self._charge(request, more_bytes)
         if verdict is None:
             return None
-        return self._finish(request, self._say(verdict, _kind(request)))
+        return self._finish(request, self._say(verdict, self._route(request.head).content_type))
 
     async def handle(self, request: Request) -> Response:
         """Deliver the body and answer with the receipt."""
         deadline_at = self._clock.monotonic() + self._answer_s
         request.deadline_at = deadline_at + _EXPIRY_GRACE_S
-        content_type = _kind(request)
-        intake = self._intakes[request.path]
-        metadata = to_metadata(request.fields) if self._config.include_metadata else NO_METADATA
+        head = request.head
+        route = self._route(head)
+        intake = route.intake
+        assert intake is not None  # noqa: S101 - admit refused the others
+        metadata = to_metadata(head.fields) if self._config.include_metadata else NO_METADATA
         try:
-            body = self._take_body(request)
-            if content_type == _JSON:
+            body = request.take_body()
+            if route.encoding and body:
+                body = self._decompress(request, route.encoding, body)
+            if route.content_type == _JSON:
                 body = otlp_json.decode(intake.signal, body)
             receipt = await intake.take(body, deadline_at, metadata)
         except BridgeError as error:
-            return self._finish(request, self._say(judge(error), content_type))
-        return self._finish(request, self._answer(receipt, content_type, intake.signal))
+            return self._finish(request, self._say(judge(error), route.content_type))
+        if receipt is ACCEPTED:
+            self._outcomes.ok.value += 1
+            response = self._ok_json if route.content_type == _JSON else self._ok_protobuf
+        else:
+            response = self._answer(receipt, route.content_type, intake.signal)
+        return response if self._cors is None else self._finish(request, response)
 
     def release(self, request: Request) -> None:
         """Give back what the request was charged."""
@@ -150,25 +172,45 @@ class OtlpHttpHandler:
             self._budget.release(request.charge_bytes)
             request.charge_bytes = 0
 
-    def _judge_head(self, request: Request, content_type: bytes) -> Verdict | None:
-        if request.path not in self._intakes:
-            path = request.path.decode("latin-1")[:200]
+    def _route(self, head: Head) -> _Route:
+        route = head.note
+        return route if isinstance(route, _Route) else self._find_route(head)
+
+    def _find_route(self, head: Head) -> _Route:
+        value = head.get(b"content-type") or b""
+        content_type = value.partition(b";")[0].strip().lower()
+        encoding = (head.get(b"content-encoding") or b"").strip().lower()
+        if encoding == b"identity":
+            encoding = b""
+        return _Route(
+            self._intakes.get(head.path),
+            content_type,
+            encoding.decode("latin-1"),
+            self._judge_head(head, content_type, encoding),
+            self._cors.preflight(head) if self._cors is not None else None,
+        )
+
+    def _judge_head(self, head: Head, content_type: bytes, encoding: bytes) -> Verdict | None:
+        if head.path not in self._intakes:
+            path = head.path.decode("latin-1")[:200]
             known = ", ".join(sorted(path.decode() for path in self._intakes))
             return _unsupported(404, f"404 nothing at {path}; signals are taken at: {known}")
-        if request.method != b"POST":
+        if head.method != b"POST":
             return _unsupported(405, "405 method not allowed, supported: [POST]")
         if content_type not in (_PROTOBUF, _JSON):
             return _unsupported(
                 415,
                 "415 unsupported media type, supported: [application/json, application/x-protobuf]",
             )
-        encoding = _encoding(request)
         if encoding not in self._encodings:
             known = ", ".join(sorted(name.decode() for name in self._encodings if name))
             return _unsupported(415, f"415 unsupported content-encoding, supported: [{known}]")
+        return None
+
+    def _authenticate(self, head: Head) -> Verdict | None:
         if self._authenticator is not None:
             try:
-                self._authenticator.authenticate(to_metadata(request.fields))
+                self._authenticator.authenticate(to_metadata(head.fields))
             except Denied as error:
                 return Verdict(Code.UNAUTHENTICATED, 401, str(error), "unauthenticated")
         return None
@@ -184,18 +226,13 @@ class OtlpHttpHandler:
         request.charge_bytes += more_bytes
         return None
 
-    def _take_body(self, request: Request) -> bytes:
-        body = request.take_body()
-        encoding = _encoding(request)
-        if not encoding or not body:
-            return body
-
+    def _decompress(self, request: Request, encoding: str, body: bytes) -> bytes:
         def charge(more_bytes: int) -> None:
             self._budget.acquire(more_bytes)
             request.charge_bytes += more_bytes
 
         try:
-            return decompress(encoding.decode(), body, self._config.body_bytes_max, charge)
+            return decompress(encoding, body, self._config.body_bytes_max, charge)
         except TooLarge as error:
             raise self._too_large(str(error)) from error
 
@@ -206,9 +243,6 @@ class OtlpHttpHandler:
         )
 
     def _answer(self, receipt: Receipt, content_type: bytes, signal: Signal) -> Response:
-        if receipt is ACCEPTED:
-            self._outcomes.ok.value += 1
-            return self._ok_json if content_type == _JSON else self._ok_protobuf
         counter = self._outcomes.partial if receipt.rejected_items else self._outcomes.ok
         counter.value += 1
         if content_type == _PROTOBUF:
@@ -216,10 +250,9 @@ class OtlpHttpHandler:
             return self._respond(200, _PROTOBUF, body)
         return self._respond(200, _JSON, _encode_json(receipt, signal))
 
-    def _say(
-        self, verdict: Verdict, content_type: bytes, fields: tuple[Field, ...] = ()
-    ) -> Response:
+    def _say(self, verdict: Verdict, content_type: bytes) -> Response:
         self._outcomes.count(verdict)
+        fields = _EXTRA_FIELDS.get(verdict.http_status, ())
         if verdict.retry_after_header is not None:
             fields = (*fields, (b"retry-after", verdict.retry_after_header))
         if content_type == _PROTOBUF:
@@ -237,19 +270,8 @@ class OtlpHttpHandler:
     def _finish(self, request: Request, response: Response) -> Response:
         if self._cors is None:
             return response
-        fields = self._cors.fields(request)
+        fields = self._cors.fields(request.head)
         return response.with_fields(fields) if fields else response
-
-
-def _kind(request: Request) -> bytes:
-    """The media type without its parameters, lower-case."""
-    value = request.get(b"content-type") or b""
-    return value.partition(b";")[0].strip().lower()
-
-
-def _encoding(request: Request) -> bytes:
-    value = (request.get(b"content-encoding") or b"").strip().lower()
-    return b"" if value == b"identity" else value
 
 
 def _unsupported(status: int, text: str) -> Verdict:
