@@ -59,7 +59,9 @@ class Backend:
         self.book = Book()
         self._host = host
         self._ports = (grpc_port, http_port)
-        # What changes: the running servers and where they listen.
+        # What changes: the running servers, where they listen, and whether they answer.
+        self._answering = asyncio.Event()
+        self._answering.set()
         self._grpc: Any = None
         self._http: web.AppRunner | None = None
         self.grpc_endpoint = ""
@@ -83,6 +85,14 @@ class Backend:
             await server.stop(STOP_GRACE_S)
         if runner is not None:
             await runner.cleanup()
+
+    def hold(self) -> None:
+        """Let requests wait, before they are taken, until `release`."""
+        self._answering.clear()
+
+    def release(self) -> None:
+        """Take and answer the requests that wait."""
+        self._answering.set()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -155,6 +165,7 @@ class Backend:
     async def _receive(
         self, signal: Signal, body: bytes, transport: str, metadata: dict[str, str]
     ) -> tuple[Answer, int]:
+        await self._answering.wait()
         answer = self.book.next_answer()
         if answer.delay_s:
             await asyncio.sleep(answer.delay_s)
