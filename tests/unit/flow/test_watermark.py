@@ -1,5 +1,7 @@
 """Offsets that finish out of order: what may be committed, and what a restart may skip."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,9 +151,7 @@ def test_watermark_any_history_never_skips_an_unfinished_record(
         assert not skipped & unfinished
         assert all(offset <= position for offset in skipped)
         assert {offset for offset in read if offset > watermark.committed} - unfinished <= skipped
-        assert all(
-            first[1] < second[0] for first, second in zip(islands, islands[1:], strict=False)
-        )
+        assert all(first[1] < second[0] for first, second in itertools.pairwise(islands))
 
     successor = Watermark(watermark.committed, watermark.islands())
     again = {offset for offset in read if offset >= watermark.committed and successor.read(offset)}
