@@ -199,3 +199,6 @@ async def _outcome(opening: asyncio.Task[Connection]) -> None:
     if error := opening.exception():
         # A shared exception object would grow a traceback for each of them.
         raise copy.copy(error) from error
+    if reason := opening.result().ended:
+        # Opening another one at once would be a storm of connections.
+        raise Unavailable(reason)

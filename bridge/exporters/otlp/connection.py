@@ -87,6 +87,8 @@ class Connection(asyncio.Protocol):
         self._calls: dict[int, _Call] = {}
         self._writable = True
         self._draining = False
+        self.ended = ""
+        """Why it takes no more calls; empty while it does."""
         self._closed = asyncio.get_running_loop().create_future()
         self._bytes_received = 0
 
@@ -136,7 +138,7 @@ class Connection(asyncio.Protocol):
             stream_id = self._h2.get_next_available_stream_id()
             self._h2.send_headers(stream_id, headers)
         except H2Error as error:  # Also when the 2^30 stream ids are used up.
-            self._draining = True
+            self._stop_taking(f"{self._name}: {error}")
             raise Unprocessed(f"{self._name}: {error}") from error
         self._calls[stream_id] = call
         self._push(stream_id, call)
@@ -162,7 +164,7 @@ class Connection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Take no more calls and close when the last one has ended."""
-        self._draining = True
+        self._stop_taking("stopping")
         self._close_if_drained()
 
     async def wait_closed(self) -> None:
@@ -178,6 +180,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""
+        if not self._bytes_received and data.startswith(b"HTTP/1"):
+            self.abort(f"{self._name} speaks HTTP/1.1 and not gRPC: is the port right?")
         self._bytes_received += len(data)
         try:
             events = self._h2.receive_data(data)
@@ -203,8 +207,12 @@ class Connection(asyncio.Protocol):
         if not self._closed.done():
             self._closed.set_result(None)
 
-    def _end(self, reason: str) -> None:
+    def _stop_taking(self, reason: str) -> None:
         self._draining = True
+        self.ended = self.ended or reason
+
+    def _end(self, reason: str) -> None:
+        self._stop_taking(reason)
         calls, self._calls = self._calls, {}
         for call in calls.values():
             if not call.done.done():
@@ -264,7 +272,7 @@ class Connection(asyncio.Protocol):
             self._fail(stream_id, Unavailable(f"{self._name} reset the stream: {name}"))
 
     def _go_away(self, event: ConnectionTerminated) -> None:
-        self._draining = True
+        self._stop_taking(f"{self._name} is going away")
         last = event.last_stream_id or 0
         for stream_id in [number for number in self._calls if number > last]:
             self._fail(stream_id, Unprocessed(f"{self._name} is going away"))
