@@ -1,0 +1,162 @@
+"""Our own components keep the contract that plugins are held to. A new one is one more line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import grpc
+import pytest
+
+from bridge.core import Exporter, ExporterFactory, Receiver, Settings, Signal, Stage
+from bridge.exporters.otlp import FACTORY as OTLP_EXPORTER
+from bridge.exporters.otlp_http import FACTORY as OTLP_HTTP_EXPORTER
+from bridge.processors.batch import FACTORY as BATCH
+from bridge.processors.memory_limiter import FACTORY as MEMORY_LIMITER
+from bridge.receivers.otlp import FACTORY as OTLP_RECEIVER
+from bridge.testing import Made
+from bridge.testing.backend import Backend
+from bridge.testing.backend_book import INVALID, OK, UNAVAILABLE
+from bridge.testing.conformance import (
+    EXPORTER_CHECKS,
+    PROCESSOR_CHECKS,
+    RECEIVER_CHECKS,
+    Check,
+    ProcessorCase,
+    Refusal,
+)
+
+pytestmark = pytest.mark.slow
+
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+TIMEOUT_S = 20.0
+
+
+class OtlpReceiverCase:
+    """The OTLP receiver, sent to by clients of other makes over one transport."""
+
+    signal = Signal.TRACES
+    keeps_refused = False
+
+    def __init__(self, transport: str):
+        self.transport = transport
+
+    def create(self, settings: Settings, downstream: Mapping[Signal, Stage]) -> Receiver:
+        """Both protocols on free ports."""
+        protocols = {name: {"endpoint": "127.0.0.1:0"} for name in ("grpc", "http")}
+        config = OTLP_RECEIVER.config.model_validate({"protocols": protocols})
+        return OTLP_RECEIVER.create(config, settings, downstream)
+
+    async def send(self, receiver: Any, made: Made) -> bool:
+        """One request by a client of its own."""
+        host, port = receiver.endpoints()[self.transport]
+        if self.transport == "grpc":
+            async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+                try:
+                    await channel.unary_unary(EXPORT)(made.body, timeout=TIMEOUT_S)
+                except grpc.aio.AioRpcError:
+                    return False
+                return True
+        url = f"http://{host}:{port}/v1/{made.signal.value}"
+        headers = {"Content-Type": "application/x-protobuf"}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT_S)) as session,
+                session.post(url, data=made.body, headers=headers) as response,
+            ):
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+class OtlpExporterCase:
+    """An exporter towards the OTLP backend of the testing kit."""
+
+    def __init__(self, factory: ExporterFactory[Any], signal: Signal, transport: str):
+        self.factory, self.signal, self.transport = factory, signal, transport
+        self.backend = Backend()
+        self.ports: dict[str, int] = {}
+
+    def create(self, settings: Settings) -> Exporter:
+        """Retries fast, so that a backend that came is found within the kit's patience."""
+        scheme = "http://" if self.transport == "http" else ""
+        options = {
+            "endpoint": f"{scheme}127.0.0.1:{self.ports[self.transport]}",
+            "tls": {"insecure": True},
+            "retry_on_failure": {"initial_interval": "50ms", "max_interval": "200ms"},
+        }
+        config = self.factory.config.model_validate(options)
+        return self.factory.create(config, settings, frozenset({self.signal}))
+
+    async def open(self) -> None:
+        """Listen at the same ports each time."""
+        await self.backend.start()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self.backend.stop()
+
+    def refuse(self, how: Refusal | None) -> None:
+        """With the status that OTLP has for it."""
+        answers = {"retryable": UNAVAILABLE, "permanent": INVALID, None: OK}
+        self.backend.book.otherwise = answers[how]
+
+    def hold(self) -> None:
+        """Do not answer."""
+        self.backend.hold()
+
+    def release(self) -> None:
+        """Answer."""
+        self.backend.release()
+
+    def received_items(self) -> int:
+        """Of the one signal that is sent."""
+        return self.backend.book.items[self.signal]
+
+    async def prepare(self) -> None:
+        """Choose the ports before the exporter is created."""
+        async with Backend() as found:
+            ports = [
+                int(endpoint.rpartition(":")[2])
+                for endpoint in (found.grpc_endpoint, found.http_endpoint)
+            ]
+        self.backend = Backend(*ports)
+        self.ports = dict(zip(("grpc", "http"), ports, strict=True))
+
+
+@pytest.mark.parametrize("transport", ["grpc", "http"])
+@pytest.mark.parametrize("check", RECEIVER_CHECKS, ids=lambda check: check.__name__)
+async def test_otlp_receiver_keeps_the_contract(check: Check, transport: str) -> None:
+    """The OTLP receiver acknowledges, refuses and stops as every receiver must."""
+    await check(OtlpReceiverCase(transport))
+
+
+PROCESSORS = {
+    "batch": ProcessorCase(BATCH, BATCH.config()),
+    "batch_capped": ProcessorCase(
+        BATCH, BATCH.config(send_batch_size=2, send_batch_max_size=2), Signal.LOGS
+    ),
+    "memory_limiter": ProcessorCase(
+        MEMORY_LIMITER,
+        MEMORY_LIMITER.config.model_validate({"check_interval": "1s", "limit_mib": 4000}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+@pytest.mark.parametrize("check", PROCESSOR_CHECKS, ids=lambda check: check.__name__)
+async def test_processor_keeps_the_contract(check: Check, name: str) -> None:
+    """Each processor hands custody on as every processor must."""
+    await check(PROCESSORS[name])
+
+
+@pytest.mark.parametrize(
+    ("factory", "transport"), [(OTLP_EXPORTER, "grpc"), (OTLP_HTTP_EXPORTER, "http")]
+)
+@pytest.mark.parametrize("check", EXPORTER_CHECKS, ids=lambda check: check.__name__)
+async def test_exporter_keeps_the_contract(
+    check: Check, factory: ExporterFactory[Any], transport: str
+) -> None:
+    """Each exporter acknowledges what its backend took as every exporter must."""
+    case = OtlpExporterCase(factory, Signal.TRACES, transport)
+    await case.prepare()
+    await check(case)
