@@ -101,7 +101,10 @@ service:
   extensions: [health_check]
   telemetry: {telemetry}
   pipelines:
-    traces: {{receivers: [kafka], processors: [{", ".join([*processors, "batch"])}], exporters: [otlp]}}
+    traces:
+      receivers: [kafka]
+      processors: [{", ".join([*processors, "batch"])}]
+      exporters: [otlp]
 """
 
 
@@ -171,8 +174,8 @@ async def table(options: argparse.Namespace, bootstrap: str) -> tuple[list[str],
     lines = ["# Processing: Kafka to OTLP, CPU µs a span (min / median / max)", ""]
     lines += [f"- {key}: {value}" for key, value in lab.machine().items()]
     lines += [
-        f"- {options.spans:,} spans preloaded in 12 partitions, record time at "
-        f"{options.rate:,.0f} spans/s, {options.repeats} repeats, decision_wait 5 s",
+        f"- {options.spans:,} spans preloaded in 12 partitions, {options.repeats} repeats",
+        f"- record time at {options.rate:,.0f} spans/s, decision_wait 5 s",
         "",
         "| layout | pipeline | subject | CPU µs a span | peak RSS MiB | wall s | kept spans |",
         "|---|---|---|---|---|---|---|",
