@@ -57,6 +57,7 @@ class SharedCustody:
         self._unfinished = {record.offset: set(range(branches)) for record in batch.origin.records}
         self._held = [0] * branches
         self._told = 0
+        self._holding = False
         self._open = True
 
     def views(self, batch: Batch) -> Iterator[Batch]:
@@ -88,22 +89,22 @@ class SharedCustody:
         The source is told of what every branch has taken over or is done with: as long as one of
         them has the body in flight, it counts against the source's window.
         """
-        if not self._open:
-            return
-        self._held[branch] = min(self._held[branch] + body_bytes, self._body_bytes)
-        everywhere = min(self._held)
-        if everywhere > self._told:
-            more, self._told = everywhere - self._told, everywhere
-            self.custody.hold(more)
+        self._holding = True
+        self._charge(branch, body_bytes)
 
     def complete(self, branch: int) -> None:
         """*branch* has taken the whole batch, or will never take it."""
         self.finish(branch, list(self._unfinished))
-        if any(self._held):  # Somebody keeps the records for long; otherwise nobody needs to know.
-            self.hold(branch, self._body_bytes)
-        else:
-            self._held[branch] = self._body_bytes
+        self._charge(branch, self._body_bytes)
 
     def close(self) -> None:
         """Ignore what comes later: the source has its answer, or will deliver again."""
         self._open = False
+
+    def _charge(self, branch: int, body_bytes: int) -> None:
+        self._held[branch] = min(self._held[branch] + body_bytes, self._body_bytes)
+        # Where nobody keeps records for long, the return of `deliver` frees the window.
+        everywhere = min(self._held)
+        if self._open and self._holding and everywhere > self._told:
+            more, self._told = everywhere - self._told, everywhere
+            self.custody.hold(more)
