@@ -10,10 +10,13 @@ partitions, which is why the topics are given here.
 import asyncio
 import ctypes
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bridge.core import ConfigError
 from bridge.kafka.embedded_guard import EmbeddedGuard, register, unregister
@@ -26,6 +29,16 @@ PARTITIONS = 12
 START_TIMEOUT_S = 10.0
 _ERROR_TEXT_BYTES = 512
 _PRODUCER = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """One record as the broker holds it."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
 
 
 class EmbeddedBroker:
@@ -90,6 +103,29 @@ class EmbeddedBroker:
             raise ConfigError(f"embedded broker: topic {name} cannot be created: {reason}")
         self._topics[name] = partitions
 
+    async def records(self, topic: str) -> list[StoredRecord]:
+        """
+        Everything that *topic* holds now, by partition and offset.
+
+        Raises:
+            ConfigError: If the broker is not running.
+            TimeoutError: If it cannot be read within 10 s.
+        """
+        if not self.bootstrap:
+            raise ConfigError("the embedded broker is not running")
+        found: list[StoredRecord] = []
+        async with asyncio.timeout(START_TIMEOUT_S), _reader(self.bootstrap, topic) as consumer:
+            partitions = [
+                TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)
+            ]
+            ends = await consumer.end_offsets(partitions)
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            while any([await consumer.position(at) < end for at, end in ends.items()]):
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    found += [StoredRecord(r.partition, r.offset, r.key, r.value) for r in records]
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+
     def _start(self) -> None:
         library = self._library = _load_library()
         error = ctypes.create_string_buffer(_ERROR_TEXT_BYTES)
@@ -116,6 +152,18 @@ class EmbeddedBroker:
             library.rd_kafka_mock_cluster_destroy(cluster)
         if library is not None and client:
             library.rd_kafka_destroy(client)
+
+
+@asynccontextmanager
+async def _reader(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group: it commits nothing and disturbs nobody."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.unsubscribe()
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 def _load_library() -> ctypes.CDLL:

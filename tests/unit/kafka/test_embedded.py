@@ -62,6 +62,15 @@ async def test_broker_group_reads_and_commits(broker: EmbeddedBroker) -> None:
     assert (values, committed) == ([b"a", b"b"], 2)
 
 
+async def test_broker_records_are_those_produced(broker: EmbeddedBroker) -> None:
+    """Everything in a topic can be looked at, empty partitions or not."""
+    await _produce(broker.bootstrap, "spans", b"a", b"b")
+
+    found = await broker.records("spans")
+
+    assert [(r.partition, r.offset, r.value) for r in found] == [(0, 0, b"a"), (0, 1, b"b")]
+
+
 async def test_broker_topic_that_exists_is_refused(broker: EmbeddedBroker) -> None:
     """Creating a topic twice says which one."""
     with pytest.raises(ConfigError, match="topic spans cannot be created"):
