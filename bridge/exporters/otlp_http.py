@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, Protocol, Self, runtime_checkable
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -185,6 +187,9 @@ class OtlpHttpExporter:
         self._options = options
         self._settings = settings
         self._urls = {signal: options.url(signal) for signal in signals}
+        # Looked up once: the library would ask the environment in a thread for each request.
+        own_proxy = options.proxy_url.get_secret_value()
+        self._proxies = {signal: own_proxy or _env_proxy(url) for signal, url in self._urls.items()}
         self._compression: Compression = options.compression or "none"
         self._sending = Sending(
             self._attempt,
@@ -207,7 +212,6 @@ class OtlpHttpExporter:
         options = self._options
         if options.auth is not None:
             self._auth = self._find_auth(options.auth.authenticator)
-        proxy = options.proxy_url.get_secret_value()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=options.tls.context() or True,
@@ -220,8 +224,6 @@ class OtlpHttpExporter:
             ),
             headers=self._fixed_headers(),
             auto_decompress=False,
-            proxy=proxy or None,
-            trust_env=not proxy,
         )
         self._settings.report(Status(State.OK))
 
@@ -249,7 +251,12 @@ class OtlpHttpExporter:
             async with (
                 asyncio.timeout(timeout_s),
                 self._session.post(
-                    url, data=body, headers=headers, allow_redirects=False, timeout=_NO_TIMEOUT
+                    url,
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=_NO_TIMEOUT,
+                    proxy=self._proxies[batch.signal],
                 ) as response,
             ):
                 return self._read(response, await _body(response, url), url)
@@ -303,6 +310,14 @@ class OtlpHttpExporter:
         if not isinstance(extension, HeaderSource):
             raise ConfigError(f"auth.authenticator: {authenticator} cannot authenticate exporters")
         return extension
+
+
+def _env_proxy(url: str) -> str | None:
+    """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for *url*."""
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return getproxies_environment().get(parts.scheme)
 
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)

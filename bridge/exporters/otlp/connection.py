@@ -81,7 +81,15 @@ class Connection(asyncio.Protocol):
         self._name = name
         self._answer_bytes_max = answer_bytes_max
         self._on_change = on_change
-        self._h2 = _DrainingH2(H2Configuration(client_side=True, header_encoding=None))
+        # Our own headers are lower case and valid already; checking them is a third of a call.
+        self._h2 = _DrainingH2(
+            H2Configuration(
+                client_side=True,
+                header_encoding=None,
+                validate_outbound_headers=False,
+                normalize_outbound_headers=False,
+            )
+        )
         self._transport: asyncio.Transport | None = None
         # What changes: the calls by stream, whether the socket takes bytes, and how it ends.
         self._calls: dict[int, _Call] = {}

@@ -116,3 +116,49 @@ async def test_otlp_http_tls_from_end_to_end(tmp_path) -> None:
         await wary.stop(Deadline.after(1, CLOCK))
     finally:
         await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("environment", "keys", "expected"),
+    [
+        ({}, {}, None),
+        ({"HTTP_PROXY": "http://p:1"}, {}, "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1"}, {}, None),
+        ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "b"}, {}, None),
+        ({"HTTP_PROXY": "http://p:1"}, {"proxy_url": "http://own:2"}, "http://own:2"),
+    ],
+)
+def test_otlp_http_proxy_comes_from_key_or_environment(
+    monkeypatch, environment, keys, expected
+) -> None:
+    """proxy_url goes before the environment, whose exceptions are honoured."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    one = exporter(endpoint="http://b:4318", **keys)
+
+    assert one._proxies[Signal.TRACES] == expected
+
+
+async def test_otlp_http_goes_through_its_proxy() -> None:
+    """With a proxy the request is sent to it, with the whole URL."""
+    asked = []
+
+    async def accept(request: web.Request) -> web.Response:
+        asked.append(str(request.url))
+        return web.Response()
+
+    server = web.Server(accept)
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    proxy = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    one = exporter(endpoint="http://backend.example:4318", proxy_url=proxy)
+    await one.start()
+    assert await one.deliver(a_batch()) is ACCEPTED
+    await one.stop(Deadline.after(1, CLOCK))
+    await runner.cleanup()
+
+    assert asked == ["http://backend.example:4318/v1/traces"]
