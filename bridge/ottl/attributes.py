@@ -1,0 +1,185 @@
+"""
+A map of attributes that stays serialized: one ``KeyValue`` after the other, as it came.
+
+Reading one key costs a few byte comparisons; only its value is decoded. The spans of one sender
+have their attributes in one order, so each place in a program remembers where its key was last.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bridge.ottl.codec import (
+    decode,
+    decode_pairs,
+    delimited,
+    encode,
+    encode_pairs,
+    key_prefix,
+    split_pair,
+)
+
+_KEY, _VALUE = 0x0A, 0x12
+
+
+class Key:
+    """A key as a program looks it up, with all its spellings ready. One instance a place."""
+
+    __slots__ = ("hint", "name", "prefix", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.name = text.encode("utf-8", "surrogateescape")
+        self.prefix = key_prefix(text)
+        self.hint = 0
+
+    def pair(self, value: Any) -> bytes:
+        """
+        The serialized pair of this key and *value*.
+
+        Raises:
+            OttlError: If the value has no place in an attribute.
+        """
+        return self.prefix + delimited(b"\x12", encode(value))
+
+
+class Attributes:
+    """
+    The attributes of one span, resource, point and so on.
+
+    Args:
+        pairs:
+            The serialized pairs in order; taken over.
+        original:
+            Bytes that contain all of them: a key that does not occur there is not in the map.
+    """
+
+    __slots__ = ("changed", "original", "pairs")
+
+    def __init__(self, pairs: list[bytes], original: bytes | None = None) -> None:
+        self.pairs = pairs
+        self.original = original
+        self.changed = False
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def find(self, key: Key) -> int:
+        """The index of *key*, or -1."""
+        pairs, prefix, hint = self.pairs, key.prefix, key.hint
+        if hint < len(pairs):
+            pair = pairs[hint]
+            if pair.startswith(prefix) or (pair.endswith(prefix) and pair[0] == _VALUE):
+                return hint
+        if self.original is not None and key.name not in self.original:
+            return -1
+        for index, pair in enumerate(pairs):
+            if pair.startswith(prefix):
+                key.hint = index
+                return index
+        return self._find_slowly(key)
+
+    def _find_slowly(self, key: Key) -> int:
+        """The same for pairs whose key stands behind the value, or that are laid out strangely."""
+        for index, pair in enumerate(self.pairs):
+            if pair and pair[0] != _KEY and split_pair(pair)[0] == key.text:
+                key.hint = index
+                return index
+        return -1
+
+    def get(self, key: Key) -> Any:
+        """The value under *key*; nil if there is none."""
+        index = self.find(key)
+        if index < 0:
+            return None
+        return decode(_value_of(self.pairs[index], key.prefix))
+
+    def value_at(self, index: int, key: Key) -> Any:
+        """The value of the pair of *key* at *index*."""
+        return decode(_value_of(self.pairs[index], key.prefix))
+
+    def get_raw(self, key: Key) -> bytes | None:
+        """The serialized value under *key*."""
+        index = self.find(key)
+        return None if index < 0 else _value_of(self.pairs[index], key.prefix)
+
+    def set(self, key: Key, value: Any) -> None:
+        """
+        Put *value* under *key*, in its place or at the end.
+
+        Raises:
+            OttlError: If the value has no place in an attribute.
+        """
+        self.put(key, key.pair(value))
+
+    def put(self, key: Key, pair: bytes) -> None:
+        """Put an already serialized *pair* of *key*."""
+        index = self.find(key)
+        if index < 0:
+            self.original = None
+            self.pairs.append(pair)
+        elif self.pairs[index] == pair:
+            return
+        else:
+            self.pairs[index] = pair
+        self.changed = True
+
+    def remove(self, key: Key) -> None:
+        """Remove *key* if it is there."""
+        index = self.find(key)
+        if index >= 0:
+            del self.pairs[index]
+            self.changed = True
+
+    def keys(self) -> Iterator[str]:
+        """The keys in order."""
+        for pair in self.pairs:
+            yield split_pair(pair)[0]
+
+    def keep(self, wanted: Callable[[str], bool]) -> None:
+        """Drop the pairs whose key is not *wanted*."""
+        kept = [pair for pair in self.pairs if wanted(split_pair(pair)[0])]
+        if len(kept) != len(self.pairs):
+            self.pairs = kept
+            self.changed = True
+
+    def rewrite_texts(self, change: Callable[[str], str | None]) -> None:
+        """Give each text value to *change*; what it returns replaces it, None leaves it."""
+        for index, pair in enumerate(self.pairs):
+            key, data = split_pair(pair)
+            if data[:1] != b"\x0a":
+                continue
+            text = decode(data)
+            changed = change(text) if type(text) is str else None
+            if changed is not None and changed != text:
+                self.pairs[index] = Key(key).pair(changed)
+                self.changed = True
+
+    def to_map(self) -> dict[str, Any]:
+        """A map of its own with all values decoded."""
+        return decode_pairs(self.pairs)
+
+    def replace(self, values: dict[str, Any]) -> None:
+        """
+        Become *values*.
+
+        Raises:
+            OttlError: If a value has no place in an attribute.
+        """
+        pairs = encode_pairs(values)
+        if pairs != self.pairs:
+            self.pairs = pairs
+            self.original = None
+            self.changed = True
+
+
+def _value_of(pair: bytes, prefix: bytes) -> bytes:
+    """The serialized value of a pair that begins or ends with *prefix*."""
+    at = len(prefix)
+    if pair[0] == _KEY:
+        if len(pair) > at + 1 and pair[at] == _VALUE:
+            size = pair[at + 1]
+            if size < 0x80 and at + 2 + size == len(pair):
+                return pair[at + 2 :]
+    elif pair[1] < 0x80 and pair[1] + 2 + at == len(pair):
+        return pair[2 : pair[1] + 2]
+    return split_pair(pair)[1]

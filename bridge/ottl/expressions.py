@@ -1,0 +1,147 @@
+"""
+What a compiled program is made of: functions of a `Cursor`, with what is known of them beforehand.
+
+`Expression` reads, `Place` reads and writes, `Test` decides. They are built once at start; running
+them allocates nothing but the values.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bridge.ottl.attributes import Attributes, Key
+from bridge.ottl.nodes import Payload
+
+Needles = tuple[tuple[bytes, ...], ...]
+"""
+Alternatives of byte strings: unless all of one alternative occur in an item's bytes, a test is
+false and does not fail either. It lets a filter pass over items without decoding them.
+"""
+
+
+class Cursor:
+    """
+    Where a program stands: the item at hand and what encloses it.
+
+    `item` is the span, log record or metric; `part` the event or data point. Their messages are
+    parsed before a program runs. `metadata` is what came with the request.
+    """
+
+    __slots__ = ("cache", "item", "metadata", "part", "payload", "resource", "scope")
+
+    def __init__(self, payload: Payload | None = None) -> None:
+        self.payload = payload
+        self.resource: Any = None
+        self.scope: Any = None
+        self.item: Any = None
+        self.part: Any = None
+        self.cache: dict[str, Any] = {}
+        self.metadata: Mapping[str, tuple[str, ...]] = {}
+
+
+Get = Callable[[Cursor], Any]
+Set = Callable[[Cursor, Any], None]
+Run = Callable[[Cursor], None]
+
+
+class Expression:
+    """A value that can be read. `literal` says that it is `value`, whatever the item."""
+
+    __slots__ = ("get", "literal", "value")
+
+    def __init__(self, get: Get, *, literal: bool = False, value: Any = None) -> None:
+        self.get = get
+        self.literal = literal
+        self.value = value
+
+    @classmethod
+    def constant(cls, value: Any) -> "Expression":
+        """The literal *value*."""
+        return cls(lambda cursor: value, literal=True, value=value)
+
+
+class Place(Expression):
+    """
+    A path: a value that can be read and written.
+
+    Args:
+        attributes:
+            For a whole map of attributes: how to find it, so that editors need not decode it.
+        holder, key:
+            For one key of such a map: the map and the key.
+        needle:
+            Bytes without which the value of an item is nil.
+        text_field:
+            Whether it is a plain text field of the item's own bytes.
+    """
+
+    __slots__ = ("attributes", "holder", "key", "needle", "set", "text_field")
+
+    def __init__(
+        self,
+        get: Get,
+        put: Set,
+        *,
+        attributes: Callable[[Cursor], Attributes] | None = None,
+        holder: Callable[[Cursor], Attributes] | None = None,
+        key: Key | None = None,
+        needle: bytes | None = None,
+        text_field: bool = False,
+    ) -> None:
+        super().__init__(get)
+        self.set = put
+        self.attributes = attributes
+        self.holder = holder
+        self.key = key
+        self.needle = needle
+        self.text_field = text_field
+
+
+class Test:
+    """
+    A condition.
+
+    Args:
+        run:
+            Decides for the item at hand.
+        constant:
+            Its answer, if that is known beforehand.
+        needles:
+            See `Needles`; `None` if nothing is known.
+        safe:
+            Whether it can never fail.
+    """
+
+    __slots__ = ("constant", "needles", "run", "safe")
+
+    def __init__(
+        self,
+        run: Callable[[Cursor], bool],
+        *,
+        constant: bool | None = None,
+        needles: Needles | None = None,
+        safe: bool = False,
+    ) -> None:
+        self.run = run
+        self.constant = constant
+        self.needles = needles
+        self.safe = safe
+
+    @classmethod
+    def always(cls, answer: bool) -> "Test":
+        """A test that knows its answer."""
+        return cls(lambda cursor: answer, constant=answer, safe=True)
+
+
+NEEDLES_MAX = 16
+"""Alternatives worth looking for: each costs a pass over the bytes."""
+
+
+def possible(needles: Needles, data: bytes) -> bool:
+    """Whether *data* holds all bytes of one alternative."""
+    for alternative in needles:
+        for needle in alternative:
+            if needle not in data:
+                break
+        else:
+            return True
+    return False

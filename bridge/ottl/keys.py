@@ -1,0 +1,242 @@
+"""Indexing: ``["key"]`` and ``[0]`` behind a path or a converter, for reading and for writing."""
+
+from typing import Any
+
+from bridge.ottl.attributes import Attributes, Key
+from bridge.ottl.codec import decode, encode
+from bridge.ottl.errors import OttlError
+from bridge.ottl.expressions import Cursor, Expression, Get, Place, Set
+from bridge.ottl.values import copied, type_name
+
+Keys = tuple[Expression, ...]
+
+PADDING_MAX = 10_000
+"""The largest index that writing to an empty place may fill a list up to."""
+
+
+def map_key(key: Expression, cursor: Cursor) -> str:
+    """
+    The text that *key* gives.
+
+    Raises:
+        OttlError: If it gives anything else.
+    """
+    value = key.get(cursor)
+    if type(value) is not str:
+        raise OttlError(f"a map is indexed by a string, not by a {type_name(value)}")
+    return value
+
+
+def list_index(key: Expression, cursor: Cursor, length: int) -> int:
+    """
+    The index that *key* gives.
+
+    Raises:
+        OttlError: If it gives no int, or one outside of the list.
+    """
+    value = key.get(cursor)
+    if type(value) is not int:
+        raise OttlError(f"a list is indexed by an int, not by a {type_name(value)}")
+    if not 0 <= value < length:
+        raise OttlError(f"index {value} out of bounds")
+    return value
+
+
+def dig(value: Any, keys: Keys, cursor: Cursor) -> Any:
+    """
+    What *keys* lead to inside an attribute's *value*; a missing key of a map gives nil.
+
+    Raises:
+        OttlError: For a wrong index, or an index into something that has none.
+    """
+    for key in keys:
+        if isinstance(value, dict):
+            name = map_key(key, cursor)
+            if name not in value:
+                return None
+            value = value[name]
+        elif isinstance(value, list):
+            value = value[list_index(key, cursor, len(value))]
+        else:
+            raise OttlError(f"a {type_name(value)} cannot be indexed")
+    return value
+
+
+def pick(value: Any, keys: Keys, cursor: Cursor) -> Any:
+    """
+    What *keys* lead to inside what a converter gave: here a missing key is an error.
+
+    Raises:
+        OttlError: For a missing key, a wrong index, or an index into something that has none.
+    """
+    for key in keys:
+        index = key.get(cursor)
+        if type(index) is str and isinstance(value, dict):
+            if index not in value:
+                raise OttlError(f"key {index!r} not found in map")
+            value = value[index]
+        elif type(index) is int and (isinstance(value, list) or type(value) is bytes):
+            if not 0 <= index < len(value):
+                raise OttlError(f"index {index} out of bounds")
+            value = value[index]
+        else:
+            raise OttlError(f"a {type_name(value)} cannot be indexed by a {type_name(index)}")
+    return value
+
+
+def bury(value: Any, keys: Keys, cursor: Cursor, new: Any) -> Any:
+    """
+    *value* with *new* where *keys* lead to; empty places become maps and lists on the way.
+
+    Raises:
+        OttlError: For a wrong index, or an index into something that has none.
+    """
+    if not keys:
+        return copied(new)
+    key, rest = keys[0], keys[1:]
+    if isinstance(value, dict):
+        name = map_key(key, cursor)
+        value[name] = bury(value.get(name), rest, cursor, new)
+        return value
+    if isinstance(value, list):
+        index = list_index(key, cursor, len(value))
+        value[index] = bury(value[index], rest, cursor, new)
+        return value
+    if value is None:
+        return _grow(key, rest, cursor, new)
+    raise OttlError(f"a {type_name(value)} cannot be indexed")
+
+
+def _grow(key: Expression, rest: Keys, cursor: Cursor, new: Any) -> Any:
+    index = key.get(cursor)
+    if type(index) is str:
+        return {index: bury(None, rest, cursor, new)}
+    if type(index) is not int:
+        raise OttlError("an index must be a string or an int")
+    if index > PADDING_MAX:
+        raise OttlError(f"a list is filled up to index {PADDING_MAX} at most")
+    return [None] * max(index, 0) + [bury(None, rest, cursor, new)]
+
+
+def storable(value: Any) -> Any:
+    """
+    *value* as an attribute can hold it.
+
+    In a list only the last element's fault counts, as in the Collector; others become nil.
+
+    Raises:
+        OttlError: If it has no place in an attribute.
+    """
+    if not isinstance(value, list):
+        encode(value)
+        return value
+    stored = []
+    for index, inner in enumerate(value):
+        try:
+            stored.append(storable(inner))
+        except OttlError:
+            if index == len(value) - 1:
+                raise
+            stored.append(None)
+    return stored
+
+
+def attribute_place(holder: Any, keys: Keys, *, item_key: bool) -> Place:
+    """
+    ``attributes["a"]...``: one key of a map of attributes, or something deeper below it.
+
+    Args:
+        holder:
+            Finds the `Attributes` for a cursor.
+        item_key:
+            Whether the attributes are part of the item's own bytes, so that a key that does not
+            occur in them is known to be missing.
+    """
+    first, rest = keys[0], keys[1:]
+    if first.literal and type(first.value) is str:
+        key = Key(first.value)
+        if not rest:
+            needle = key.name if item_key and key.name else None
+            return Place(
+                _reader(holder, key), _writer(holder, key), holder=holder, key=key, needle=needle
+            )
+        return Place(_deep_reader(holder, key, rest), _deep_writer(holder, key, rest))
+    return _dynamic_place(holder, first, rest)
+
+
+def _reader(holder: Any, key: Key) -> Get:
+    def get(cursor: Cursor) -> Any:
+        attributes = holder(cursor)
+        index = attributes.find(key)
+        if index < 0:
+            return None
+        return attributes.value_at(index, key)
+
+    return get
+
+
+def _writer(holder: Any, key: Key) -> Set:
+    def put(cursor: Cursor, value: Any) -> None:
+        attributes: Attributes = holder(cursor)
+        try:
+            pair = key.pair(value)
+        except OttlError:
+            pair = _pair_after_fault(attributes, key, value)
+        attributes.put(key, pair)
+
+    return put
+
+
+def _pair_after_fault(attributes: Attributes, key: Key, value: Any) -> bytes:
+    """The Collector makes room for the key before it looks at the value: an empty one stays."""
+    try:
+        return key.pair(storable(value))
+    except OttlError:
+        if attributes.find(key) < 0:
+            attributes.put(key, key.pair(None))
+        raise
+
+
+def _deep_reader(holder: Any, key: Key, rest: Keys) -> Get:
+    def get(cursor: Cursor) -> Any:
+        attributes: Attributes = holder(cursor)
+        data = attributes.get_raw(key)
+        if data is None:
+            return None
+        return dig(decode(data), rest, cursor)
+
+    return get
+
+
+def _deep_writer(holder: Any, key: Key, rest: Keys) -> Set:
+    def put(cursor: Cursor, value: Any) -> None:
+        attributes: Attributes = holder(cursor)
+        attributes.set(key, bury(attributes.get(key), rest, cursor, storable(value)))
+
+    return put
+
+
+def _dynamic_place(holder: Any, first: Expression, rest: Keys) -> Place:
+    def get(cursor: Cursor) -> Any:
+        attributes: Attributes = holder(cursor)
+        data = attributes.get_raw(Key(map_key(first, cursor)))
+        return None if data is None else dig(decode(data), rest, cursor)
+
+    def put(cursor: Cursor, value: Any) -> None:
+        attributes: Attributes = holder(cursor)
+        key = Key(map_key(first, cursor))
+        attributes.set(key, bury(attributes.get(key), rest, cursor, storable(value)))
+
+    return Place(get, put)
+
+
+def as_map(value: Any) -> dict[str, Any]:
+    """
+    *value* for a whole map.
+
+    Raises:
+        OttlError: If it is none.
+    """
+    if type(value) is not dict:
+        raise OttlError(f"a map is set to a map, not to a {type_name(value)}")
+    return value

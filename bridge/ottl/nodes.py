@@ -1,0 +1,362 @@
+"""
+One request as a tree of nodes: resources, scopes, items (spans, log records, metrics) and parts.
+
+A node holds its bytes and is parsed when somebody looks into it. Nothing is written back before
+`Payload.dump`, and only where something changed.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from google.protobuf.message import DecodeError
+
+from bridge.core import Malformed, Signal
+from bridge.ottl import schema
+from bridge.ottl.attributes import Attributes
+
+
+class Node:
+    """
+    Something with a message and attributes.
+
+    `message` is `None` until `parse` was called; whoever writes to it calls `touch`.
+    """
+
+    __slots__ = ("_attributes", "message", "raw", "touched")
+
+    schema: ClassVar[Any]
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.message: Any = None
+        self.touched = False
+        self._attributes: Attributes | None = None
+
+    def parse(self) -> Any:
+        """The message behind the bytes; parsed once."""
+        if self.message is None:
+            try:
+                self.message = self.schema.FromString(self.raw)
+            except DecodeError as error:
+                raise Malformed(f"a {type(self).__name__} cannot be decoded: {error}") from error
+        return self.message
+
+    def writable(self) -> Any:
+        """The message, noted as changed."""
+        self.touched = True
+        return self.parse()
+
+    @property
+    def attributes(self) -> Attributes:
+        """The attributes; changes are written back by `dump`."""
+        attributes = self._attributes
+        if attributes is None:
+            message = self.message
+            if message is None:
+                message = self.parse()
+            attributes = self._attributes = Attributes(message.attributes[:], self.raw)
+        return attributes
+
+    @property
+    def changed(self) -> bool:
+        """Whether `dump` would give other bytes than came."""
+        return self.touched or (self._attributes is not None and self._attributes.changed)
+
+    def dump(self) -> bytes:
+        """The bytes of the node as it is now."""
+        if not self.changed:
+            return self.raw
+        self.flush()
+        raw: bytes = self.message.SerializeToString()
+        return raw
+
+    def flush(self) -> None:
+        """Write the attributes back into the message."""
+        attributes = self._attributes
+        if attributes is not None and attributes.changed:
+            del self.message.attributes[:]
+            self.message.attributes.extend(attributes.pairs)
+
+
+class ResourceNode(Node):
+    """A resource, the scopes below it and its schema URL."""
+
+    __slots__ = ("group", "index", "scopes")
+    schema = schema.Resource
+
+    def __init__(self, group: Any, index: int, make: type[Node]) -> None:
+        super().__init__(group.resource)
+        self.group = group
+        self.index = index
+        self.scopes = [ScopeNode(scope, place, make) for place, scope in enumerate(group.scopes)]
+
+
+class ScopeNode(Node):
+    """An instrumentation scope, the items below it and its schema URL."""
+
+    __slots__ = ("_items", "_make", "group", "index", "pruned")
+    schema = schema.Scope
+
+    def __init__(self, group: Any, index: int, make: type[Node]) -> None:
+        super().__init__(group.scope)
+        self.group = group
+        self.index = index
+        self.pruned = False
+        self._make = make
+        self._items: list[Any] | None = None
+
+    @property
+    def items(self) -> list[Any]:
+        """The items as nodes; append to add some."""
+        if self._items is None:
+            make = self._make
+            self._items = [make(raw) for raw in self.group.items[:]]
+        return self._items
+
+    @property
+    def raws(self) -> list[bytes]:
+        """The items as bytes, for a look at them without nodes."""
+        found: list[bytes] = self.group.items[:]
+        return found
+
+    def make(self, raw: bytes) -> Any:
+        """A node for one of `raws`."""
+        return self._make(raw)
+
+    def keep(self, raws: list[bytes]) -> None:
+        """Have these items instead."""
+        del self.group.items[:]
+        self.group.items.extend(raws)
+        self._items = None
+        self.pruned = True
+
+    def store(self) -> bool:
+        """Write the scope and its items back into the group; whether anything is different."""
+        different = self.pruned
+        if self.changed:
+            self.group.scope = self.dump()
+            different = True
+        items = self._items
+        if items is None:
+            return different
+        if len(items) == len(self.group.items) and not any(item.changed for item in items):
+            return different
+        dumped = [item.dump() for item in items]
+        del self.group.items[:]
+        self.group.items.extend(dumped)
+        return True
+
+
+class SpanNode(Node):
+    """A span and its events."""
+
+    __slots__ = ("_events",)
+    schema = schema.Span
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self._events: list[EventNode] | None = None
+
+    @property
+    def events(self) -> "list[EventNode]":
+        """The events; assign to change their number."""
+        if self._events is None:
+            self._events = [EventNode(raw) for raw in self.parse().events[:]]
+        return self._events
+
+    @events.setter
+    def events(self, events: "list[EventNode]") -> None:
+        """Have these events instead."""
+        self._events = events
+        self.touched = True
+
+    @property
+    def changed(self) -> bool:
+        """Whether the span or one of its events changed."""
+        return super().changed or (
+            self._events is not None and any(event.changed for event in self._events)
+        )
+
+    def flush(self) -> None:
+        """Write attributes and events back into the message."""
+        super().flush()
+        if self._events is not None:
+            del self.message.events[:]
+            self.message.events.extend([event.dump() for event in self._events])
+
+
+class EventNode(Node):
+    """An event of a span."""
+
+    __slots__ = ()
+    schema = schema.Event
+
+
+class LogNode(Node):
+    """A log record."""
+
+    __slots__ = ()
+    schema = schema.LogRecord
+
+
+class PointNode(Node):
+    """A data point; its message lives inside its metric's."""
+
+    __slots__ = ()
+
+    def __init__(self, message: Any) -> None:
+        super().__init__(b"")
+        self.message = message
+
+    @property
+    def attributes(self) -> Attributes:
+        """The attributes of the point."""
+        if self._attributes is None:
+            self._attributes = Attributes(self.message.attributes[:])
+        return self._attributes
+
+
+class MetricNode(Node):
+    """A metric and its points. What would be attributes of the metric is its metadata."""
+
+    __slots__ = ("_points",)
+    schema = schema.Metric
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self._points: list[PointNode] | None = None
+
+    @property
+    def kind(self) -> str:
+        """``gauge``, ``sum``, ``histogram``, ``exponential_histogram``, ``summary`` or empty."""
+        return self.parse().WhichOneof("value") or ""
+
+    @property
+    def data(self) -> Any:
+        """The message of the kind, or `None`."""
+        return getattr(self.message, self.kind) if self.kind else None
+
+    @property
+    def point_count(self) -> int:
+        """How many points there are."""
+        return len(self.data.data_points) if self.kind else 0
+
+    @property
+    def points(self) -> list[PointNode]:
+        """The points; call `remove` to drop some."""
+        if self._points is None:
+            data = self.data
+            self._points = [] if data is None else [PointNode(one) for one in data.data_points]
+        return self._points
+
+    def remove(self, dropped: set[int]) -> None:
+        """Drop the points with these indexes."""
+        for index in sorted(dropped, reverse=True):
+            del self.data.data_points[index]
+            del self.points[index]
+        self.touched = True
+
+    def reset(self) -> None:
+        """Write back what is pending and forget the points: the message is about to be rebuilt."""
+        self.flush()
+        self._points = None
+        self._attributes = None
+        self.touched = True
+
+    @property
+    def attributes(self) -> Attributes:
+        """The metadata."""
+        if self._attributes is None:
+            self._attributes = Attributes(self.parse().metadata[:], self.raw)
+        return self._attributes
+
+    @property
+    def changed(self) -> bool:
+        """Whether the metric or one of its points changed."""
+        return super().changed or (
+            self._points is not None and any(point.changed for point in self._points)
+        )
+
+    def flush(self) -> None:
+        """Write metadata and points back into the message."""
+        self.parse()
+        if self._attributes is not None and self._attributes.changed:
+            del self.message.metadata[:]
+            self.message.metadata.extend(self._attributes.pairs)
+        for point in self._points or ():
+            point.flush()
+
+
+NODES: dict[Signal, type[Node]] = {
+    Signal.TRACES: SpanNode,
+    Signal.LOGS: LogNode,
+    Signal.METRICS: MetricNode,
+}
+"""What an item of each signal is."""
+
+
+class Payload:
+    """
+    A whole request. Take resources, scopes or items out of their lists to drop them.
+
+    Raises:
+        Malformed: If the body is no request.
+    """
+
+    __slots__ = ("body", "request", "resources", "signal")
+
+    def __init__(self, body: bytes, signal: Signal) -> None:
+        self.body = body
+        self.signal = signal
+        try:
+            self.request = schema.Request.FromString(body)
+        except DecodeError as error:
+            raise Malformed(f"the {signal.value} request cannot be decoded: {error}") from error
+        make = NODES[signal]
+        groups = self.request.resources
+        self.resources = [ResourceNode(group, index, make) for index, group in enumerate(groups)]
+
+    @property
+    def has_hollow(self) -> bool:
+        """Whether a resource has no scopes, or a scope no items."""
+        return any(
+            not resource.scopes or any(not len(scope.group.items) for scope in resource.scopes)
+            for resource in self.resources
+        )
+
+    def count(self) -> int:
+        """Spans, log records or data points, before or after `dump`."""
+        total = 0
+        for resource in self.resources:
+            for scope in resource.scopes:
+                if self.signal is Signal.METRICS:
+                    total += sum(item.point_count for item in scope.items)
+                else:
+                    total += len(scope.group.items)
+        return total
+
+    def dump(self) -> bytes:
+        """The request as it is now; the very same bytes object if nothing changed."""
+        changed = _prune(self.request.resources, self.resources)
+        for resource in self.resources:
+            if resource.changed:
+                resource.group.resource = resource.dump()
+                changed = True
+            changed |= _prune(resource.group.scopes, resource.scopes)
+            for scope in resource.scopes:
+                changed |= scope.store()
+        if not changed:
+            return self.body
+        body: bytes = self.request.SerializeToString()
+        return body
+
+
+def _prune(groups: Any, nodes: Sequence[ResourceNode | ScopeNode]) -> bool:
+    """Delete the groups of which no node is left; whether there were any."""
+    if len(groups) == len(nodes):
+        return False
+    kept = {node.index for node in nodes}
+    for index in range(len(groups) - 1, -1, -1):
+        if index not in kept:
+            del groups[index]
+    return True

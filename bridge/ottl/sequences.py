@@ -1,0 +1,290 @@
+"""
+Running statements and conditions over a payload, with the three ways to take an error.
+
+A group of statements runs one after the other over every item of its context; groups follow each
+other, so that a later one sees what an earlier one did to all items.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from bridge.core import Signal
+from bridge.ottl import tree
+from bridge.ottl.compiler import Compiler, Program
+from bridge.ottl.conditions import needed_by_any
+from bridge.ottl.contexts import CONTEXTS, OF_SIGNAL
+from bridge.ottl.errors import OttlError, OttlSyntaxError
+from bridge.ottl.expressions import Cursor, Needles, Test, possible
+from bridge.ottl.functions import CONDITION_FUNCTIONS, STATEMENT_FUNCTIONS
+from bridge.ottl.inference import infer
+from bridge.ottl.nodes import Payload
+from bridge.ottl.parser import parse_condition, parse_statement
+from bridge.ottl.signature import Function
+
+
+class ErrorMode(Enum):
+    """What follows when a statement or condition fails on an item."""
+
+    IGNORE = "ignore"
+    """Log it, go on with the next one; a condition counts as false."""
+    SILENT = "silent"
+    """The same without the log."""
+    PROPAGATE = "propagate"
+    """Refuse the whole request."""
+
+
+class Failed(OttlError):
+    """A statement failed under `ErrorMode.PROPAGATE`; the message names it."""
+
+
+OnError = Callable[[str, OttlError, Cursor], None]
+"""Told of every failure: the statement, what happened, where. Decides about logs and counters."""
+
+
+def _report_nothing(text: str, error: OttlError, cursor: Cursor) -> None:
+    """The failure is nobody's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A compiled condition and its text."""
+
+    text: str
+    test: Test
+
+
+class Conditions:
+    """
+    Conditions of one context, any of which suffices.
+
+    Args:
+        context:
+            One of the names in `OF_SIGNAL`.
+        on_error:
+            Told of failures.
+
+    Raises:
+        OttlSyntaxError: If a condition cannot run in the context.
+    """
+
+    def __init__(
+        self,
+        context: str,
+        texts: Sequence[str],
+        error_mode: ErrorMode = ErrorMode.PROPAGATE,
+        *,
+        on_error: OnError = _report_nothing,
+        prefixed: bool = False,
+    ) -> None:
+        compiler = Compiler(CONTEXTS[context], CONDITION_FUNCTIONS, prefixed=prefixed)
+        self.context = context
+        self.clauses = [Clause(text, compiler.condition(parse_condition(text))) for text in texts]
+        self.needles: Needles | None = needed_by_any([clause.test for clause in self.clauses])
+        self._propagates = error_mode is ErrorMode.PROPAGATE
+        self._on_error = on_error
+
+    def hold(self, cursor: Cursor) -> bool:
+        """
+        Whether any condition is true for the item at hand.
+
+        Raises:
+            Failed: If one fails and errors propagate.
+        """
+        for clause in self.clauses:
+            try:
+                if clause.test.run(cursor):
+                    return True
+            except OttlError as error:
+                self._on_error(clause.text, error, cursor)
+                if self._propagates:
+                    raise Failed(f"condition {clause.text!r}: {error}") from error
+        return False
+
+
+class Statements:
+    """
+    A group of statements of one context.
+
+    Args:
+        context:
+            The context, or empty to infer it from the paths.
+        conditions:
+            Tested once an item; the statements run if any is true, or if there are none.
+
+    Raises:
+        OttlSyntaxError: If a statement or condition cannot run.
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        texts: Sequence[str],
+        error_mode: ErrorMode,
+        *,
+        context: str = "",
+        conditions: Sequence[str] = (),
+        on_error: OnError = _report_nothing,
+    ) -> None:
+        parsed = [parse_statement(text) for text in texts]
+        inferred = not context
+        if inferred:
+            hints: list[tree.Statement | tree.Condition] = list(parsed)
+            hints += [parse_condition(text) for text in conditions]
+            context = infer(hints, signal, _known_functions())
+        check_context(context, signal)
+        compiler = Compiler(CONTEXTS[context], STATEMENT_FUNCTIONS, prefixed=inferred)
+        self.context = context
+        self.programs: list[Program] = [compiler.statement(one) for one in parsed]
+        self._conditions = (
+            Conditions(context, conditions, error_mode, on_error=on_error, prefixed=inferred)
+            if conditions
+            else None
+        )
+        self._propagates = error_mode is ErrorMode.PROPAGATE
+        self._on_error = on_error
+        self.needles = self._find_needles()
+
+    def _find_needles(self) -> Needles | None:
+        """What an item's bytes must hold for any statement to run on it."""
+        if self._conditions is not None:
+            return self._conditions.needles
+        return needed_by_any([program.where for program in self.programs])
+
+    def run(self, cursor: Cursor) -> None:
+        """
+        Run the statements over every item of the cursor's payload.
+
+        Raises:
+            Failed: If one fails and errors propagate.
+        """
+        visit(self.context, cursor, self._at_item, self.needles)
+
+    def _at_item(self, cursor: Cursor) -> None:
+        if cursor.cache:
+            cursor.cache = {}
+        if self._conditions is not None and not self._conditions.hold(cursor):
+            return
+        for program in self.programs:
+            try:
+                if program.where.run(cursor):
+                    program.run(cursor)
+            except OttlError as error:
+                self._on_error(program.text, error, cursor)
+                if self._propagates:
+                    raise Failed(f"statement {program.text!r}: {error}") from error
+
+
+def check_context(context: str, signal: Signal) -> None:
+    """
+    Check that a signal has a context.
+
+    Raises:
+        OttlSyntaxError: If it has not.
+    """
+    if context not in OF_SIGNAL[signal]:
+        allowed = ", ".join(OF_SIGNAL[signal])
+        message = f"context {context!r} is none of those of {signal.value}: {allowed}"
+        raise OttlSyntaxError(message)
+
+
+def _known_functions() -> Mapping[str, Function]:
+    return STATEMENT_FUNCTIONS
+
+
+def infer_condition(text: str, signal: Signal) -> str:
+    """
+    The context of a condition that stands alone.
+
+    Raises:
+        OttlSyntaxError: If its paths name none.
+    """
+    return infer([parse_condition(text)], signal, CONDITION_FUNCTIONS)
+
+
+def visit(
+    context: str, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None = None
+) -> None:
+    """Move *cursor* over every item of *context* but those without any of *needles*."""
+    payload = cursor.payload
+    if payload is not None:
+        _VISITS[context](payload, cursor, act, needles)
+
+
+def _visit_resources(
+    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+) -> None:
+    for resource in payload.resources:
+        resource.parse()
+        cursor.resource = resource
+        act(cursor)
+
+
+def _scopes(payload: Payload, cursor: Cursor) -> Iterable[None]:
+    """Point the cursor at one scope after the other."""
+    for resource in payload.resources:
+        resource.parse()
+        cursor.resource = resource
+        for scope in resource.scopes:
+            scope.parse()
+            cursor.scope = scope
+            yield
+
+
+def _visit_scopes(
+    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+) -> None:
+    for _ in _scopes(payload, cursor):
+        act(cursor)
+
+
+def _visit_items(
+    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+) -> None:
+    for _ in _scopes(payload, cursor):
+        # Items that are added on the way are visited too, as in the Collector.
+        for item in cursor.scope.items:
+            if needles is not None and not item.changed and not possible(needles, item.raw):
+                continue
+            if item.message is None:
+                item.parse()
+            cursor.item = item
+            act(cursor)
+
+
+def _visit_events(
+    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+) -> None:
+    for _ in _scopes(payload, cursor):
+        for item in cursor.scope.items:
+            if needles is not None and not item.changed and not possible(needles, item.raw):
+                continue
+            item.parse()
+            cursor.item = item
+            for event in item.events:
+                event.parse()
+                cursor.part = event
+                act(cursor)
+
+
+def _visit_points(
+    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+) -> None:
+    for _ in _scopes(payload, cursor):
+        for item in cursor.scope.items:
+            item.parse()
+            cursor.item = item
+            for point in item.points:
+                cursor.part = point
+                act(cursor)
+
+
+_VISITS = {
+    "resource": _visit_resources,
+    "scope": _visit_scopes,
+    "span": _visit_items,
+    "log": _visit_items,
+    "metric": _visit_items,
+    "spanevent": _visit_events,
+    "datapoint": _visit_points,
+}
