@@ -1,0 +1,215 @@
+"""The config of the filter processor, in the Collector's spelling and all its generations."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from bridge.options import Options
+from bridge.processors._match import (
+    AttributeMatch,
+    MatchProperties,
+    RegexpCache,
+    SeverityMatch,
+)
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Mode = Annotated[Literal["ignore", "silent", "propagate"], BeforeValidator(_lower)]
+"""``ignore`` logs a failure and goes on, ``silent`` goes on, ``propagate`` refuses the request."""
+
+ContextName = Annotated[
+    Literal["resource", "scope", "span", "spanevent", "metric", "datapoint", "log"],
+    BeforeValidator(_lower),
+]
+
+
+class ConditionGroup(Options):
+    """Conditions of one context, or with contexts in their paths."""
+
+    context: ContextName | None = None
+    """The context of the conditions; found from the paths of each if it is not given."""
+    conditions: list[str] = Field(default_factory=list)
+    """What meets any of these is dropped."""
+    error_mode: Mode | None = None
+    """What follows if a condition fails; the processor's error_mode if it is not given."""
+
+
+def _kind(value: Any) -> str:
+    return "text" if isinstance(value, str) else "group"
+
+
+Entry = Annotated[
+    Annotated[str, Tag("text")] | Annotated[ConditionGroup, Tag("group")], Discriminator(_kind)
+]
+
+
+class TraceFilters(Options):
+    """The older form of trace conditions."""
+
+    resource: list[str] | None = None
+    """Conditions on resources; a match drops all of the resource's spans."""
+    span: list[str] | None = None
+    """Conditions on spans."""
+    spanevent: list[str] | None = None
+    """Conditions on span events; a match drops the event."""
+
+
+class SpanMatch(Options):
+    """The oldest form of trace conditions."""
+
+    include: MatchProperties | None = None
+    """Spans that stay."""
+    exclude: MatchProperties | None = None
+    """Spans that are dropped, of those that include leaves."""
+
+
+class MetricMatch(Options):
+    """Properties of metrics."""
+
+    match_type: Literal["strict", "regexp", "expr"]
+    """strict compares, regexp searches by RE2 patterns; expr is not supported."""
+    regexp: RegexpCache | None = None
+    """Accepted, without effect."""
+    metric_names: list[str] = Field(default_factory=list)
+    """Names of metrics."""
+    resource_attributes: list[AttributeMatch] = Field(default_factory=list)
+    """Attributes of the resource that must all match."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "MetricMatch":
+        if self.match_type == "expr":
+            raise ValueError("match_type expr is not supported: write metric_conditions instead")
+        return self
+
+
+class MetricFilters(Options):
+    """The older forms of metric conditions."""
+
+    include: MetricMatch | None = None
+    """Metrics that stay."""
+    exclude: MetricMatch | None = None
+    """Metrics that are dropped, of those that include leaves."""
+    regexp: RegexpCache | None = None
+    """Accepted, without effect."""
+    resource: list[str] | None = None
+    """Conditions on resources."""
+    metric: list[str] | None = None
+    """Conditions on metrics."""
+    datapoint: list[str] | None = None
+    """Conditions on data points; a metric without points goes too."""
+
+
+class LogMatch(Options):
+    """Properties of log records."""
+
+    match_type: Literal["strict", "regexp"] = "strict"
+    """strict compares, regexp searches by RE2 patterns."""
+    resource_attributes: list[AttributeMatch] = Field(default_factory=list)
+    """Attributes of the resource that must all match."""
+    record_attributes: list[AttributeMatch] = Field(default_factory=list)
+    """Attributes of the record that must all match."""
+    severity_texts: list[str] = Field(default_factory=list)
+    """Severity texts."""
+    severity_number: SeverityMatch | None = None
+    """The lowest severity."""
+    bodies: list[str] = Field(default_factory=list)
+    """Bodies as text."""
+
+    def properties(self) -> MatchProperties | None:
+        """The same in the common form; `None` if no property is given."""
+        found = MatchProperties(
+            match_type=self.match_type,
+            resources=self.resource_attributes,
+            attributes=self.record_attributes,
+            log_severity_texts=self.severity_texts,
+            log_bodies=self.bodies,
+            log_severity_number=self.severity_number,
+        )
+        given = (
+            self.resource_attributes,
+            self.record_attributes,
+            self.severity_texts,
+            self.bodies,
+            self.severity_number,
+        )
+        return found if any(given) else None
+
+
+class LogFilters(Options):
+    """The older forms of log conditions."""
+
+    include: LogMatch | None = None
+    """Records that stay."""
+    exclude: LogMatch | None = None
+    """Records that are dropped, of those that include leaves."""
+    resource: list[str] | None = None
+    """Conditions on resources."""
+    log_record: list[str] | None = None
+    """Conditions on log records."""
+
+
+class FilterFields(Options):
+    """
+    Drop telemetry that meets conditions.
+
+    Conditions are ORed. Dropping all events keeps the span; scopes and resources without items go.
+    """
+
+    error_mode: Mode = "ignore"
+    """What follows if a condition fails: ignore (log, count as false), silent, propagate."""
+    trace_conditions: list[Entry] = Field(default_factory=list)
+    """Conditions on resources, scopes, spans and span events."""
+    metric_conditions: list[Entry] = Field(default_factory=list)
+    """Conditions on resources, scopes, metrics and data points."""
+    log_conditions: list[Entry] = Field(default_factory=list)
+    """Conditions on resources, scopes and log records."""
+    traces: TraceFilters = Field(default_factory=TraceFilters)
+    """The older form of trace_conditions."""
+    metrics: MetricFilters = Field(default_factory=MetricFilters)
+    """The older forms of metric_conditions."""
+    logs: LogFilters = Field(default_factory=LogFilters)
+    """The older forms of log_conditions."""
+    spans: SpanMatch = Field(default_factory=SpanMatch)
+    """The oldest form of trace_conditions."""
+
+    @model_validator(mode="after")
+    def _check_forms(self) -> "FilterFields":
+        old = {
+            "trace_conditions": (self.traces, ("resource", "span", "spanevent")),
+            "metric_conditions": (
+                self.metrics,
+                ("resource", "metric", "datapoint", "include", "exclude"),
+            ),
+            "log_conditions": (self.logs, ("resource", "log_record", "include", "exclude")),
+        }
+        for field, (section, names) in old.items():
+            given = [name for name in names if getattr(section, name) is not None]
+            if field in self.model_fields_set and given:
+                label = field.removesuffix("_conditions") + "s"
+                raise ValueError(f"{field} and {label}.{given[0]} cannot be used together")
+            _check_entries(field, getattr(self, field))
+        self._check_generations()
+        return self
+
+    def _check_generations(self) -> None:
+        for label, conditions, matchers in (
+            ("traces", self.traces, self.spans),
+            ("metrics", self.metrics, self.metrics),
+            ("logs", self.logs, self.logs),
+        ):
+            names = set(type(conditions).model_fields) - {"include", "exclude", "regexp"}
+            written = [name for name in sorted(names) if getattr(conditions, name) is not None]
+            if written and (matchers.include is not None or matchers.exclude is not None):
+                message = f"{label}.{written[0]} and include or exclude cannot be used together"
+                raise ValueError(message)
+
+
+def _check_entries(field: str, entries: list[Entry]) -> None:
+    kinds = {_kind(entry) for entry in entries}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"{field}: plain conditions and groups cannot be mixed: use one of the two"
+        )

@@ -1,0 +1,130 @@
+"""The config of the transform processor, in the Collector's spelling."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+
+from bridge.core import Signal
+from bridge.options import Options
+from bridge.ottl import ErrorMode, OttlSyntaxError, Statements, check_context
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Mode = Annotated[Literal["ignore", "silent", "propagate"], BeforeValidator(_lower)]
+"""``ignore`` logs a failure and goes on, ``silent`` goes on, ``propagate`` refuses the request."""
+
+ContextName = Annotated[
+    Literal["resource", "scope", "span", "spanevent", "metric", "datapoint", "log"],
+    BeforeValidator(_lower),
+]
+
+
+class StatementGroup(Options):
+    """Statements that run together, for items that meet any of some conditions."""
+
+    context: ContextName | None = None
+    """The context of the statements; found from their paths if it is not given."""
+    conditions: list[str] = Field(default_factory=list)
+    """The statements run for an item if any of these holds; always if there are none."""
+    statements: list[str] = Field(default_factory=list)
+    """OTTL statements, run in order."""
+    error_mode: Mode | None = None
+    """What follows if a statement fails; the processor's error_mode if it is not given."""
+
+
+def entry_kind(value: Any) -> str:
+    """Whether an entry of a list is a plain text or a group."""
+    return "text" if isinstance(value, str) else "group"
+
+
+Entry = Annotated[
+    Annotated[str, Tag("text")] | Annotated[StatementGroup, Tag("group")],
+    Discriminator(entry_kind),
+]
+
+
+class TransformOptions(Options):
+    """
+    Change telemetry by OTTL statements.
+
+    Plain statements name the context in every path and form one group together; a group may say its
+    context.
+    """
+
+    error_mode: Mode = "ignore"
+    """What follows if a statement fails on an item: ignore (log and go on), silent, propagate."""
+    trace_statements: list[Entry] = Field(default_factory=list)
+    """Statements, or groups of them, for traces."""
+    metric_statements: list[Entry] = Field(default_factory=list)
+    """Statements, or groups of them, for metrics."""
+    log_statements: list[Entry] = Field(default_factory=list)
+    """Statements, or groups of them, for logs."""
+
+    @field_validator("trace_statements", "metric_statements", "log_statements")
+    @classmethod
+    def _check_style(cls, entries: list[Entry]) -> list[Entry]:
+        seen_text = False
+        for entry in entries:
+            if isinstance(entry, str):
+                seen_text = True
+            elif seen_text:
+                raise ValueError("plain statements and groups cannot be mixed: use one of the two")
+        return entries
+
+    @model_validator(mode="after")
+    def _check_statements(self) -> "TransformOptions":
+        problems: list[str] = []
+        for signal in Signal:
+            for group in self.groups(signal):
+                _collect(problems, lambda g=group, s=signal: self.compile(g, s))  # type: ignore[misc]  # binds both now
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def groups(self, signal: Signal) -> list[StatementGroup]:
+        """The groups for a signal; plain statements are the last one."""
+        entries: Sequence[str | StatementGroup] = {
+            Signal.TRACES: self.trace_statements,
+            Signal.METRICS: self.metric_statements,
+            Signal.LOGS: self.log_statements,
+        }[signal]
+        groups = [entry for entry in entries if isinstance(entry, StatementGroup)]
+        texts = [entry for entry in entries if isinstance(entry, str)]
+        if texts:
+            groups.append(StatementGroup(statements=texts))
+        return groups
+
+    def compile(self, group: StatementGroup, signal: Signal, reporter: Any = None) -> Statements:
+        """
+        Compile a group.
+
+        Args:
+            reporter:
+                Gives the function that is told of failures, by error mode.
+
+        Raises:
+            OttlSyntaxError: If a statement cannot run.
+        """
+        mode = ErrorMode(group.error_mode or self.error_mode)
+        told = {} if reporter is None else {"on_error": reporter.of(mode)}
+        if group.context:
+            check_context(group.context, signal)
+        return Statements(
+            signal,
+            group.statements,
+            mode,
+            context=group.context or "",
+            conditions=group.conditions,
+            **told,
+        )
+
+
+def _collect(problems: list[str], attempt: Callable[[], object]) -> None:
+    try:
+        attempt()
+    except OttlSyntaxError as error:
+        problems.append(str(error))
