@@ -1,5 +1,6 @@
 """Trying a delivery again: when, how long, and for whom it may not be given up."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -133,6 +134,8 @@ class Retrying:
         self._retries = settings.metrics.counter(
             "bridge_exporter_retries", {"exporter": str(settings.id)}
         )
+        # Waits between attempts, each to be cut short when we stop.
+        self._waits: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     async def deliver(self, batch: Batch) -> Receipt:
@@ -162,13 +165,24 @@ class Retrying:
                 self._health.succeeded()
                 return receipt
             self._retries.add()
-            await self._clock.sleep(wait_s)
+            await self._wait(wait_s)
             if self._stopping:
                 raise Interrupted("stopping: the delivery is given back to its source")
 
     def stop(self) -> None:
-        """Give up instead of trying again; attempts that run are not touched."""
+        """Give up instead of trying again, at once; attempts that run are not touched."""
         self._stopping = True
+        for wait in self._waits:
+            wait.cancel()
+
+    async def _wait(self, seconds: float) -> None:
+        wait = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._waits.add(wait)
+        try:
+            await asyncio.wait([wait])
+        finally:
+            wait.cancel()
+            self._waits.discard(wait)
 
     def _next_wait_s(
         self, batch: Batch, error: Retryable | Denied, failures: int, began_s: float

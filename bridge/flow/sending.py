@@ -5,6 +5,7 @@ Every exporter that talks to a backend is made of the same stages in the same or
 step, one attempt, is its own.
 """
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -81,6 +82,10 @@ class Sending:
             for signal in Signal
         }
         self._rejection_logged_s = -math.inf
+        # Deliveries under way, and whether there are none.
+        self._open = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def deliver(self, batch: Batch) -> Receipt:
         """
@@ -91,17 +96,30 @@ class Sending:
         """
         if not batch.items:
             return ACCEPTED
+        self._open += 1
+        self._idle.clear()
         try:
             return await self._first.deliver(batch)
         except DeliveryError:
             self._failed[batch.signal].add(batch.items)
             raise
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
 
     async def stop(self, deadline: Deadline) -> None:
         """Finish what is under way until *deadline*; failed attempts are not repeated any more."""
         self._retrying.stop()
         if self._batching is not None:
             await self._batching.stop(deadline)
+        try:
+            async with asyncio.timeout(deadline.remaining_s):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning(
+                "exporter_stopped_early", exporter=str(self._settings.id), deliveries=self._open
+            )
 
     async def _take_turn(self, batch: Batch) -> Receipt:
         async with self._turns.turn(batch):
