@@ -137,7 +137,7 @@ class KafkaServer:
         for number in range(1, self.nodes + 1):
             folder = self._folder / str(number)
             folder.mkdir()
-            self.members.append(Node(number, {kind: _free_port() for kind in kinds}, folder))
+            self.members.append(Node(number, {kind: free_port() for kind in kinds}, folder))
         try:
             self._format(java, libs)
             for node in self.members:
@@ -341,7 +341,8 @@ def _reap(node: Node) -> None:
         node.process = None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens at and that this process did not give out yet."""
     while True:
         port = random.choice(PORTS)
         if port in _taken:
