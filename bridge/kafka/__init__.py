@@ -7,7 +7,18 @@ aiokafka is imported here and in no other folder; its faults are handled here
 """
 
 from bridge.kafka.client import ClientConfig, connection_kwargs, why_unreachable
+from bridge.kafka.codecs import Codec, Compression, codec
+from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.errors import is_denied, map_kafka_error
+from bridge.kafka.flusher import Flusher, FlushEvents, FlushOptions
+from bridge.kafka.packing import Entry
+from bridge.kafka.partitioners import Hasher, partition_of, placer, trace_partitions
+from bridge.kafka.producer import Opening, Producer
+from bridge.kafka.raw_producer import RawProducer, Written
+from bridge.kafka.record_batch import Headers, OutRecord, encoded_size, value_bytes_max
+from bridge.kafka.splitting import split_for_partitions
+from bridge.kafka.ticket import Ticket
+from bridge.kafka.topics import Topic, TopicBook
 
 __all__ = [
     # The connection.
@@ -17,4 +28,31 @@ __all__ = [
     # What goes wrong.
     "map_kafka_error",
     "is_denied",
+    # Keys and partitions.
+    "Hasher",
+    "partition_of",
+    "trace_partitions",
+    "placer",
+    "split_for_partitions",
+    # Record batches.
+    "Compression",
+    "Codec",
+    "codec",
+    "Headers",
+    "OutRecord",
+    "value_bytes_max",
+    "encoded_size",
+    # Producing.
+    "Opening",
+    "Producer",
+    "RawProducer",
+    "Written",
+    "Topic",
+    "TopicBook",
+    "Flusher",
+    "FlushOptions",
+    "FlushEvents",
+    "Entry",
+    "Ticket",
+    "guard_of",
 ]

@@ -25,9 +25,17 @@ _NOT_SUPPORTED = (
     kafka.UnsupportedCodecError,
 )
 
+_ANY_BROKER = "HOST:9092"
+
 
 def map_kafka_error(
-    error: BaseException, *, what: str, topic: str = "", group: str = "", principal: str = ""
+    error: BaseException,
+    *,
+    what: str,
+    topic: str = "",
+    group: str = "",
+    principal: str = "",
+    broker: str = "",
 ) -> DeliveryError:
     """
     Translate an error of aiokafka, the network or TLS. The caller chains the cause.
@@ -37,6 +45,7 @@ def map_kafka_error(
         topic: The topic concerned, for the hint.
         group: The consumer group concerned, for the hint.
         principal: Who we are, such as ``User:bridge``; a placeholder is shown without it.
+        broker: A bootstrap broker for the hint's command; a placeholder is shown without it.
 
     Returns:
         The error to raise. `DeliveryError` passes through unchanged.
@@ -44,7 +53,9 @@ def map_kafka_error(
     if isinstance(error, DeliveryError):
         return error
     reason = _reason(error)
-    hint = _hint(error, topic or "TOPIC", group or "GROUP", principal or "User:NAME")
+    hint = _hint(error, topic or "TOPIC", group or "GROUP", principal or "User:NAME").replace(
+        _ANY_BROKER, broker or _ANY_BROKER
+    )
     if hint:
         return Denied(f"cannot {what}: {reason}", hint=hint)
     if isinstance(error, kafka.MessageSizeTooLargeError | kafka.RecordListTooLargeError):
@@ -78,7 +89,7 @@ def _hint(error: BaseException, topic: str, group: str, principal: str) -> str:
 
 
 def _resource_hint(error: BaseException, topic: str, group: str, principal: str) -> str:
-    allow = f"kafka-acls --bootstrap-server HOST:9092 --add --allow-principal {principal}"
+    allow = f"kafka-acls --bootstrap-server {_ANY_BROKER} --add --allow-principal {principal}"
     if isinstance(error, kafka.TopicAuthorizationFailedError):
         return f"{allow} --operation Write --operation Read --operation Describe --topic {topic}"
     if isinstance(error, kafka.GroupAuthorizationFailedError):
@@ -86,7 +97,10 @@ def _resource_hint(error: BaseException, topic: str, group: str, principal: str)
     if isinstance(error, kafka.ClusterAuthorizationFailedError):
         return f"{allow} --operation IdempotentWrite --operation DescribeConfigs --cluster"
     if isinstance(error, kafka.UnknownTopicOrPartitionError):
-        return f"kafka-topics --bootstrap-server HOST:9092 --create --topic {topic} --partitions 12"
+        return (
+            f"kafka-topics --bootstrap-server {_ANY_BROKER} --create --topic {topic} "
+            "--partitions 12"
+        )
     if isinstance(error, kafka.InvalidTopicError):
         return "a topic name has 1 to 249 letters, digits, dots, underscores or hyphens"
     if isinstance(error, kafka.InvalidRequiredAcksError):

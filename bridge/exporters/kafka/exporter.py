@@ -1,0 +1,275 @@
+"""The Kafka exporter: OTLP requests in, acknowledged records out."""
+
+import asyncio
+import random
+from typing import Any
+
+import structlog
+
+from bridge.core import (
+    ACCEPTED,
+    Batch,
+    Deadline,
+    DeliveryError,
+    Denied,
+    Overloaded,
+    Receipt,
+    Retryable,
+    Settings,
+    Signal,
+    State,
+    Status,
+    Unavailable,
+)
+from bridge.exporters.kafka.config import KafkaExporterConfig
+from bridge.exporters.kafka.figures import Figures
+from bridge.exporters.kafka.gathering import Gathering
+from bridge.exporters.kafka.layout import Placing, layout_of
+from bridge.exporters.kafka.putting import Putting
+from bridge.exporters.kafka.routing import Router
+from bridge.kafka import (
+    Flusher,
+    FlushOptions,
+    Opening,
+    Producer,
+    RawProducer,
+    Ticket,
+    Topic,
+    TopicBook,
+    codec,
+    connection_kwargs,
+    guard_of,
+    why_unreachable,
+)
+from bridge.wire import count_items
+
+log = structlog.get_logger()
+
+RETRY_AFTER_S = 1.0
+"""Seconds after which senders are asked to come back while Kafka is away or slow."""
+
+_EXPLAIN_TIMEOUT_S = 3.0
+_SUBJECTS_MAX = 100  # Topics that data may choose: their states are reported up to this number.
+
+
+class KafkaExporter:
+    """
+    Delivers by writing records and waiting for their acknowledgements.
+
+    One producer for all signals. A request is answered when every partition that it touches has
+    acknowledged, by `Denied`, `Retryable` or `Malformed` otherwise; items that no limit allows are
+    named in the receipt while the rest is written.
+    """
+
+    def __init__(
+        self,
+        config: KafkaExporterConfig,
+        settings: Settings,
+        signals: frozenset[Signal],
+        opening: Opening | None = None,
+    ) -> None:
+        """*opening* makes the producers, aiokafka's on `config.brokers` unless a test says else."""
+        self._config = config
+        self._settings = settings
+        producer = config.producer
+        dead_letter = config.dead_letter.topic if config.dead_letter is not None else ""
+        self._figures = Figures(settings, producer.compression, dead_letter)
+        self._dead_letter = dead_letter
+        chosen = codec(producer.compression, producer.compression_params.level)
+        self._producer = Producer(opening or self._opening(), self, settings.clock)
+        self._topics = TopicBook(
+            self._producer,
+            settings.clock,
+            auto_create=producer.allow_auto_topic_creation,
+            refresh_s=config.metadata.refresh_interval,
+            timeout_s=config.timeout,
+            principal=config.principal,
+            broker=config.brokers[0],
+        )
+        retry = config.retry_on_failure
+        self._flusher = Flusher(
+            self._producer,
+            FlushOptions(
+                chosen, producer.max_buffered_bytes, retry.enabled, retry.initial_interval
+            ),
+            self._figures,
+            settings.clock,
+            lambda: guard_of(config.brokers),
+        )
+        layouts = {signal: layout_of(config, signal) for signal in signals}
+        self._router = Router(config, self._topic_refused)
+        self._putting = Putting(
+            self._flusher, self._figures, layouts, producer.max_message_bytes, chosen
+        )
+        self._gathering = Gathering(
+            layouts,
+            Placing(config, self._choose_partition),
+            self._putting.put,
+            linger_s=producer.linger,
+            requests_max=producer.flush_max_messages,
+        )
+        # What changes: the connection's arguments, and what was reported and logged.
+        self._kwargs: dict[str, Any] = {}
+        self._denied_topics: set[str] = set()
+        self._refusal_logged = False
+        settings.metrics.gauge(
+            "bridge_kafka_exporter_buffered_bytes",
+            {"exporter": str(settings.id)},
+            lambda: float(self._flusher.held_bytes),
+        )
+
+    async def start(self) -> None:
+        """
+        Begin to connect. Returns at once, also when no broker answers.
+
+        Raises:
+            ConfigError: If TLS files cannot be used or a library is missing.
+        """
+        self._kwargs = connection_kwargs(self._config)
+        await self._producer.start()
+
+    async def stop(self, deadline: Deadline) -> None:
+        """Write what was taken, until *deadline*; then fail the rest and close everything."""
+        self._gathering.flush()
+        await self._flusher.stop(deadline)
+        await self._producer.stop(deadline)
+
+    async def deliver(self, batch: Batch) -> Receipt:
+        """
+        Write *batch* and wait until Kafka has all of it.
+
+        Raises:
+            Overloaded: If too many bytes wait already.
+            Unavailable: If Kafka cannot be reached, or did not acknowledge everything before the
+                sender's deadline; what it did acknowledge counts as possible duplicates.
+            Denied: If a topic is missing or we may not write to it.
+            Malformed: If the request cannot be split.
+            Interrupted: If we are stopping.
+
+        Cancellation:
+            Records that were not sent are not sent; those under way may be written.
+        """
+        if not batch.body:
+            return ACCEPTED
+        try:
+            self._flusher.admit(len(batch.body))
+        except Overloaded:
+            self._figures.failed[batch.signal].add(batch.items)
+            raise
+        try:
+            receipt = await self._write(batch)
+        except DeliveryError:
+            self._figures.failed[batch.signal].add(batch.items)
+            raise
+        finally:
+            self._flusher.release(len(batch.body))
+        self._figures.sent[batch.signal].add(batch.items - receipt.rejected_items)
+        return receipt
+
+    async def _write(self, batch: Batch) -> Receipt:
+        if (trouble := self._producer.trouble) is not None:
+            raise _with_hint(trouble)
+        deadline = batch.origin.deadline
+        ticket = Ticket(deadline, self._flusher.forget)
+        try:
+            parts = self._router.route(batch)
+            # All topics before any record: nothing is written if one of them is missing.
+            topics = [
+                self._topics.known(route.topic) or await self._ask(route.topic, deadline)
+                for route, _ in parts
+            ]
+            if self._dead_letter:
+                await self._find_dead_letter(deadline)
+            for (route, body), topic in zip(parts, topics, strict=True):
+                items = batch.items if len(parts) == 1 else count_items(batch.signal, body)
+                self._gathering.add(route, topic, ticket, body, items)
+            ticket.seal()
+            return await ticket.wait()
+        except TimeoutError as error:
+            raise Unavailable(
+                "Kafka did not acknowledge everything before the sender's deadline",
+                retry_after_s=RETRY_AFTER_S,
+            ) from error
+        except Retryable as error:
+            raise _with_hint(error) from error.__cause__
+        finally:
+            in_doubt = ticket.acknowledged_items + ticket.in_flight_items
+            if in_doubt and not ticket.settled:
+                self._figures.possible_duplicates[batch.signal].add(in_doubt)
+            ticket.give_up()
+
+    async def _ask(self, name: str, deadline: Deadline | None) -> Topic:
+        """The topic *name*, with our state reported where it is missing and when it is there."""
+        subject = f"topic {name}"
+        try:
+            async with asyncio.timeout(None if deadline is None else deadline.remaining_s):
+                topic = await self._topics.topic(name)
+        except Denied as error:
+            if name not in self._denied_topics and len(self._denied_topics) < _SUBJECTS_MAX:
+                self._denied_topics.add(name)
+                log.warning("kafka_topic_denied", topic=name, reason=str(error), hint=error.hint)
+                self._report(State.RECOVERABLE, str(error), error.hint, subject)
+            raise
+        if name in self._denied_topics:
+            self._denied_topics.discard(name)
+            self._report(State.OK, subject=subject)
+        return topic
+
+    async def _find_dead_letter(self, deadline: Deadline | None) -> None:
+        """Look for the dead letter topic; without it, the sender is told what is too large."""
+        try:
+            known = self._topics.known(self._dead_letter)
+            self._putting.dead_letter = known or await self._ask(self._dead_letter, deadline)
+        except Denied:
+            self._putting.dead_letter = None
+
+    def _opening(self) -> Opening:
+        producer = self._config.producer
+        return Opening(
+            open=lambda: RawProducer(
+                self._kwargs, producer.acks, self._config.timeout, self._settings.clock
+            ),
+            explain=lambda: why_unreachable(self._kwargs, timeout_s=_EXPLAIN_TIMEOUT_S),
+            idempotent=producer.acks == "all",
+            principal=self._config.principal,
+            broker=self._config.brokers[0],
+        )
+
+    def _choose_partition(self, topic: str, partitions: int) -> int:
+        """Where what has no key goes: the emptier of two partitions drawn at random."""
+        one = random.randrange(partitions)  # noqa: S311 - spreads load, protects nothing
+        other = random.randrange(partitions)  # noqa: S311 - the same
+        fuller = self._flusher.backlog_of(topic, one) > self._flusher.backlog_of(topic, other)
+        return other if fuller else one
+
+    def _topic_refused(self, signal: Signal) -> None:
+        self._figures.topic_refused[signal].add()
+        if not self._refusal_logged:
+            self._refusal_logged = True
+            log.warning(
+                "topic_not_allowed",
+                topic=self._config.of(signal).topic,
+                note="data chose a topic that allowed_topics does not name; it goes here instead",
+            )
+
+    def producer_reset(self, reason: str) -> None:
+        """The producer was replaced."""
+        self._figures.producer_reset(reason)
+
+    def producer_trouble(self, error: DeliveryError | None) -> None:
+        """Kafka cannot be reached, or can be again."""
+        if error is None:
+            self._report(State.OK)
+        else:
+            hint = error.hint if isinstance(error, Denied) else ""
+            self._report(State.RECOVERABLE, str(error), hint)
+
+    def _report(self, state: State, reason: str = "", hint: str = "", subject: str = "") -> None:
+        self._settings.report(Status(state, reason, hint, subject))
+
+
+def _with_hint(error: DeliveryError) -> DeliveryError:
+    """*error* with a time to come back after, where waiting may help and nobody said how long."""
+    if isinstance(error, Retryable) and error.retry_after_s is None:
+        error.retry_after_s = RETRY_AFTER_S
+    return error

@@ -1,0 +1,154 @@
+"""Gathering requests for a moment, and turning them into entries for partitions together."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from bridge.core import Malformed, Signal, Unavailable
+from bridge.exporters.kafka.encodings import Encoded
+from bridge.exporters.kafka.layout import (
+    PACKING_HEADER,
+    Kind,
+    Layout,
+    Placed,
+    Placing,
+    place_packed,
+    place_separate,
+)
+from bridge.exporters.kafka.routing import Route
+from bridge.kafka import Ticket, Topic
+
+log = structlog.get_logger()
+
+GATHERED_BYTES_MAX = 4 * 1024 * 1024
+"""Bytes of one route that are not kept waiting any longer: splitting them takes milliseconds."""
+
+Put = Callable[[Topic, Route, Ticket, Placed, bool], None]
+"""Takes a record for its partition; the last argument says whether it may be packed with others."""
+
+
+@dataclass(slots=True)
+class _Group:
+    topic: Topic
+    requests: list[tuple[Ticket, bytes, int]] = field(default_factory=list)
+    size_bytes: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+
+class Gathering:
+    """
+    Holds the requests of each route for `linger_s`, so that they share a split and a batch.
+
+    Each request is on its ticket from `add` on, and its ticket is sealed once per `add`.
+    """
+
+    def __init__(
+        self,
+        layouts: dict[Signal, Layout],
+        placing: Placing,
+        put: Put,
+        *,
+        linger_s: float,
+        requests_max: int,
+    ) -> None:
+        self._layouts = layouts
+        self._placing = placing
+        self._put = put
+        self._linger_s = linger_s
+        self._requests_max = requests_max
+        # What changes: what is being gathered.
+        self._groups: dict[Route, _Group] = {}
+
+    def add(self, route: Route, topic: Topic, ticket: Ticket, body: bytes, items: int) -> None:
+        """Gather one request; *ticket* is closed for it when its entries were put."""
+        ticket.opened()
+        group = self._groups.get(route)
+        if group is None:
+            group = self._groups[route] = _Group(topic)
+            group.timer = asyncio.get_running_loop().call_later(self._linger_s, self._flush, route)
+        group.topic = topic
+        group.requests.append((ticket, body, items))
+        group.size_bytes += len(body)
+        full = group.size_bytes >= GATHERED_BYTES_MAX
+        if full or (self._requests_max and len(group.requests) >= self._requests_max):
+            self._flush(route)
+
+    def flush(self) -> None:
+        """Put everything that is being gathered, now."""
+        for route in list(self._groups):
+            self._flush(route)
+
+    def _flush(self, route: Route) -> None:
+        group = self._groups.pop(route, None)
+        if group is None:
+            return
+        if group.timer is not None:
+            group.timer.cancel()
+        requests = [request for request in group.requests if request[0].live]
+        try:
+            self._place(route, group.topic, requests)
+        except Exception as error:
+            # A fault of ours must not leave callers waiting: they keep their data and repeat.
+            log.exception("kafka_exporter_split_failed", topic=route.topic)
+            trouble = Unavailable("the request could not be split")
+            trouble.__cause__ = error
+            for ticket, _, _ in requests:
+                ticket.failed(trouble)
+        for ticket, _, _ in requests:
+            ticket.seal()
+
+    def _place(self, route: Route, topic: Topic, requests: list[tuple[Ticket, bytes, int]]) -> None:
+        layout = self._layouts[route.signal]
+        keyless = self._placing.of_keyless(topic.name, topic.partitions)
+        if layout.kind is Kind.JOINED:
+            for ticket, body, items in requests:
+                self._put(
+                    topic, route, ticket, Placed(keyless, body, Encoded(body, items), None), True
+                )
+        elif layout.kind is Kind.PACKED:
+            self._place_packed(layout, route, topic, requests, keyless)
+        else:
+            for ticket, body, items in requests:
+                self._place_separate(layout, route, topic, (ticket, body, items), keyless)
+
+    def _place_packed(
+        self,
+        layout: Layout,
+        route: Route,
+        topic: Topic,
+        requests: list[tuple[Ticket, bytes, int]],
+        keyless: int,
+    ) -> None:
+        packed = Route(route.signal, route.topic, (*route.headers, PACKING_HEADER))
+        bodies = [body for _, body, _ in requests]
+        results = place_packed(layout, bodies, topic.partitions, self._placing.hasher, keyless)
+        for (ticket, _, _), result in zip(requests, results, strict=True):
+            if isinstance(result, Malformed):
+                ticket.failed(result)
+                continue
+            for placed in result:
+                self._put(topic, packed, ticket, placed, layout.is_proto)
+
+    def _place_separate(
+        self,
+        layout: Layout,
+        route: Route,
+        topic: Topic,
+        request: tuple[Ticket, bytes, int],
+        keyless: int,
+    ) -> None:
+        ticket, body, items = request
+        try:
+            # All of a request or nothing: it is read to its end before any record is put.
+            records = list(
+                place_separate(layout, body, items, topic.partitions, route.key, self._placing)
+            )
+        except Malformed as error:
+            ticket.failed(error)
+            return
+        for placed in records:
+            if placed.partition is None:
+                placed = Placed(keyless, placed.body, placed.encoded, placed.key)
+            self._put(topic, route, ticket, placed, False)

@@ -1,0 +1,243 @@
+"""
+One aiokafka producer for as long as it lives, with its insides in sight.
+
+The only module that touches aiokafka's private parts on the producing side, because its faults
+cannot be seen from outside: a sender task that died, sequence numbers that run out, batches that
+never come back. `bridge/kafka/producer.py` decides what to do about them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from bridge.core import Clock
+from bridge.kafka.record_batch import RecordBatch
+
+Acks = Literal["all", 1, 0]
+
+SEQUENCE_RECYCLE = 1 << 30
+"""
+Records to one partition after which a producer is replaced. aiokafka counts them in 32 bits and
+goes negative at 2^31, which brokers refuse for good (KIP-98 wants it to wrap to 0).
+"""
+
+_UNBOUNDED_BATCH = 1 << 30  # Batches come ready made; aiokafka must not limit them again.
+_KILL_WAIT_S = 1.0
+_KILL_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where a batch was written: `offset` of its first record, -1 if the broker did not say."""
+
+    offset: int
+    batch_bytes: int
+    uncompressed_bytes: int
+    latency_s: float
+
+
+@dataclass(slots=True)
+class _Outstanding:
+    batch: RecordBatch
+    since_s: float
+    waiter: asyncio.Future[Written]
+
+
+class RawProducer:
+    """
+    A started or failed aiokafka producer. `doubt` says why it must be replaced, if it must.
+
+    At most one batch a partition is outstanding; a batch that nobody waits for any more stays so
+    until aiokafka is done with it.
+    """
+
+    def __init__(
+        self,
+        connection: Mapping[str, Any],
+        acks: Acks,
+        request_timeout_s: float,
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
+        self._inner = AIOKafkaProducer(
+            **connection,
+            acks=acks,
+            enable_idempotence=acks == "all",
+            linger_ms=0,
+            max_batch_size=_UNBOUNDED_BATCH,
+            max_request_size=_UNBOUNDED_BATCH,
+            request_timeout_ms=round(request_timeout_s * 1000),
+        )
+        # What changes: why to replace it, who is to be told, and what is under way.
+        self.doubt = ""
+        self.attention = asyncio.Event()
+        self._outstanding: dict[TopicPartition, _Outstanding] = {}
+
+    async def start(self, timeout_s: float) -> None:
+        """
+        Connect and get a producer id.
+
+        Raises:
+            KafkaError, OSError: If that fails or takes longer than *timeout_s*; closed then.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._inner.start()
+        except BaseException:
+            await self.kill()
+            raise
+        for task, doubt in ((self._sender_task, "sender_dead"), (self._sync_task, "sync_dead")):
+            if task is not None:
+                task.add_done_callback(partial(self._task_ended, doubt))
+
+    @property
+    def client(self) -> AIOKafkaClient:
+        """The client underneath, for requests about topics."""
+        return self._inner.client
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is outstanding."""
+        return not self._outstanding
+
+    @property
+    def addresses(self) -> frozenset[tuple[str, int]]:
+        """Where it believes the brokers to be."""
+        return frozenset((broker.host, broker.port) for broker in self.client.cluster.brokers())
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions *topic* has as far as is known; 0 if it is unknown."""
+        known = self.client.cluster.partitions_for_topic(topic)
+        return len(known) if known else 0
+
+    def longest_wait_s(self) -> float:
+        """Seconds for which the oldest outstanding batch has been waited for; 0 without one."""
+        if not self._outstanding:
+            return 0.0
+        return self._clock.monotonic() - min(one.since_s for one in self._outstanding.values())
+
+    def suspect(self, doubt: str) -> None:
+        """Have this producer replaced. The first reason is kept."""
+        if not self.doubt:
+            self.doubt = doubt
+        self.attention.set()
+
+    def busy(self, topic: str, partition: int) -> asyncio.Future[Written] | None:
+        """What is outstanding on a partition, to wait for before sending again."""
+        one = self._outstanding.get(TopicPartition(topic, partition))
+        return one.waiter if one is not None else None
+
+    def near_wrap(self, topic: str, partition: int) -> bool:
+        """Whether the next batch could bring this partition's sequence number too far."""
+        manager = self._inner._txn_manager
+        if manager is None:
+            return False
+        return bool(
+            not 0 <= manager.sequence_number(TopicPartition(topic, partition)) < SEQUENCE_RECYCLE
+        )
+
+    async def send(self, topic: str, partition: int, batch: RecordBatch) -> asyncio.Future[Written]:
+        """
+        Hand *batch* over. The partition is not busy.
+
+        Returns:
+            A future of where it was written. It fails with what aiokafka says, or with
+            `Abandoned` when this producer is given up. Cancelling it changes nothing.
+
+        Raises:
+            KafkaError: If the topic is unknown or the producer is closed.
+        """
+        shielded = await self._inner.send_batch(batch, topic, partition=partition)
+        where = TopicPartition(topic, partition)
+        waiter: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._outstanding[where] = _Outstanding(batch, self._clock.monotonic(), waiter)
+        shielded.add_done_callback(lambda done: self._finish(where, done))
+        return waiter
+
+    def _finish(self, where: TopicPartition, done: "asyncio.Future[Any]") -> None:
+        one = self._outstanding.pop(where, None)
+        error = None if done.cancelled() else done.exception()
+        if one is None or one.waiter.done():
+            return
+        if error is not None:
+            one.waiter.set_exception(error)
+            # The waiter may be alone by now; an error nobody fetches is no fault of the program.
+            one.waiter.exception()
+        elif done.cancelled():
+            one.waiter.set_exception(Abandoned("the batch was dropped by the client"))
+            one.waiter.exception()
+        else:
+            result = done.result()
+            one.waiter.set_result(
+                Written(
+                    offset=-1 if result is None or result.offset is None else result.offset,
+                    batch_bytes=one.batch.size(),
+                    uncompressed_bytes=one.batch.uncompressed_bytes,
+                    latency_s=self._clock.monotonic() - one.since_s,
+                )
+            )
+
+    def _task_ended(self, doubt: str, _: "asyncio.Task[None]") -> None:
+        self.suspect(doubt)
+
+    def abandon(self) -> None:
+        """Tell everyone who waits that this producer will not answer any more."""
+        for one in self._outstanding.values():
+            if not one.waiter.done():
+                one.waiter.set_exception(Abandoned("the producer was replaced"))
+                one.waiter.exception()
+        self._outstanding.clear()
+
+    async def close(self, timeout_s: float) -> None:
+        """
+        Let what is outstanding finish, for *timeout_s* at most, and release everything.
+
+        aiokafka's own `stop` waits without bound while a broker is away, so it is not used.
+        """
+        waiters = [one.waiter for one in self._outstanding.values()]
+        if waiters and timeout_s > 0:
+            await asyncio.wait(waiters, timeout=timeout_s)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """Release sockets and tasks at once, and tell everyone who waits."""
+        self.abandon()
+        self._inner._closed = True
+        sender = self._sender_task
+        if sender is not None:
+            sender.cancel()
+        with contextlib.suppress(TimeoutError, KafkaError, OSError):
+            async with asyncio.timeout(_KILL_WAIT_S):
+                await self.client.close()
+        for _ in range(_KILL_ROUNDS):
+            if sender is None or sender.done():
+                break
+            # The sender waits for its requests, and those for metadata that nobody asks for now.
+            refresh = self.client._md_update_fut
+            if refresh is not None and not refresh.done():
+                refresh.set_result(False)
+            await asyncio.wait((sender,), timeout=_KILL_WAIT_S / _KILL_ROUNDS)
+        for task in (sender, self._sync_task):
+            if task is not None and task.done() and not task.cancelled():
+                task.exception()
+
+    @property
+    def _sender_task(self) -> "asyncio.Task[None] | None":
+        task: asyncio.Task[None] | None = self._inner._sender.sender_task
+        return task
+
+    @property
+    def _sync_task(self) -> "asyncio.Task[None] | None":
+        task: asyncio.Task[None] | None = self.client._sync_task
+        return task
+
+
+class Abandoned(Exception):
+    """The producer was given up while a batch was outstanding: it may or may not be written."""

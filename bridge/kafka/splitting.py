@@ -1,0 +1,76 @@
+"""Splitting requests by the partitions of their traces: compiled where it can be."""
+
+from collections.abc import Callable, Sequence
+
+from bridge.core import Malformed, Signal
+from bridge.kafka.partitioners import Hasher, placer
+from bridge.wire import Piece, is_trace_id, native, split_many_by_partition
+
+_KEYLESS = -1
+
+
+def split_for_partitions(
+    signal: Signal,
+    bodies: Sequence[bytes],
+    partitions: int,
+    hasher: Hasher,
+    *,
+    nameless: int | None = None,
+) -> list[dict[int, Piece] | Malformed]:
+    """
+    The pieces of each body by the partition that its traces hash to.
+
+    Args:
+        signal: TRACES or LOGS.
+        nameless:
+            Where log records go that name no trace; `None` hashes the empty key. Spans that name
+            none always hash it, as the Collector does.
+
+    Returns:
+        One entry for each body, in order: its pieces, or why it has none.
+    """
+    results: list[dict[int, Piece] | Malformed] = []
+    left: list[int] = []
+    for number, body in enumerate(bodies):
+        pieces = _compiled(signal, body, partitions, hasher, nameless)
+        results.append({} if pieces is None else pieces)
+        if pieces is None:
+            left.append(number)
+    if left:
+        place = _placer(signal, partitions, hasher, nameless)
+        again = split_many_by_partition(signal, [bodies[number] for number in left], place)
+        for number, found in zip(left, again, strict=True):
+            results[number] = found
+    return results
+
+
+def _compiled(
+    signal: Signal, body: bytes, partitions: int, hasher: Hasher, nameless: int | None
+) -> dict[int, Piece] | Malformed | None:
+    try:
+        found = native.split(signal, body, partitions, murmur2=hasher == "murmur2")
+    except Malformed as error:
+        return error
+    if found is None or (nameless is None and any(where == _KEYLESS for where, _, _ in found)):
+        return None
+    pieces: dict[int, Piece] = {}
+    for where, piece, items in found:
+        partition = nameless if where == _KEYLESS and nameless is not None else where
+        earlier = pieces.get(partition)
+        if earlier is None:
+            pieces[partition] = Piece(piece, items)
+        else:
+            pieces[partition] = Piece(earlier.body + piece, earlier.items + items)
+    return pieces
+
+
+def _placer(
+    signal: Signal, partitions: int, hasher: Hasher, nameless: int | None
+) -> Callable[[Sequence[bytes]], list[int]]:
+    place = placer(partitions, hasher)
+    if nameless is None or signal is Signal.TRACES:
+        return place
+    return lambda ids: [
+        partition if is_trace_id(trace_id) else nameless
+        for trace_id, partition in zip(ids, place(ids), strict=True)
+    ]

@@ -1,0 +1,117 @@
+"""One caller's share of what is being written: counted down as partitions acknowledge."""
+
+import asyncio
+from collections.abc import Callable
+
+from bridge.core import ACCEPTED, Deadline, DeliveryError, Receipt
+from bridge.kafka.again import afresh
+
+_MESSAGE_CHARS_MAX = 1000
+
+
+class Ticket:
+    """
+    Settled when all entries of one request are acknowledged or refused, or one of them failed.
+
+    `live` is false once nobody waits any more: entries that were not sent yet are then dropped,
+    since whoever sent the request sends it again. `on_death` is called when that comes before
+    everything was settled.
+    """
+
+    __slots__ = (
+        "_future",
+        "_messages",
+        "_open",
+        "acknowledged_items",
+        "deadline",
+        "in_flight_items",
+        "live",
+        "on_death",
+        "rejected_items",
+    )
+
+    def __init__(self, deadline: Deadline | None, on_death: Callable[["Ticket"], None]) -> None:
+        self.deadline = deadline
+        self.on_death = on_death
+        self.live = True
+        self.acknowledged_items = 0
+        self.in_flight_items = 0
+        self.rejected_items = 0
+        self._messages: list[str] = []
+        self._open = 1  # The one of `seal`: entries may settle while others are being added.
+        self._future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything was written or refused."""
+        return self._future.done() and self._future.exception() is None
+
+    def opened(self) -> None:
+        """One more entry belongs to this request."""
+        self._open += 1
+
+    def seal(self) -> None:
+        """All entries are known: settle as soon as they are."""
+        self._close_one()
+
+    def acknowledged(self, items: int) -> None:
+        """An entry is written."""
+        self.acknowledged_items += items
+        self._close_one()
+
+    def rejected(self, items: int, message: str) -> None:
+        """An entry will never be written, and the sender is told how many items that were."""
+        self.rejected_items += items
+        self._note(message)
+        self._close_one()
+
+    def noted(self, message: str) -> None:
+        """The sender is told something that costs it no items."""
+        self._note(message)
+
+    def failed(self, error: DeliveryError) -> None:
+        """An entry could not be written: the whole request is not taken."""
+        if self._die() and not self._future.done():
+            self._future.set_exception(afresh(error))
+            # Whoever waits gets it; that nobody does, since it was cancelled, is no fault.
+            self._future.exception()
+
+    def give_up(self) -> None:
+        """Nobody waits any more."""
+        self._die()
+
+    async def wait(self) -> Receipt:
+        """
+        Wait until everything is settled.
+
+        Raises:
+            DeliveryError: What the first failing entry met.
+            TimeoutError: If the deadline passed.
+
+        Cancellation:
+            Gives up: entries that were not sent are not sent.
+        """
+        try:
+            remaining_s = None if self.deadline is None else self.deadline.remaining_s
+            async with asyncio.timeout(remaining_s):
+                return await self._future
+        finally:
+            self._die()
+
+    def _die(self) -> bool:
+        was_live, self.live = self.live, False
+        if was_live and not self._future.done():
+            self.on_death(self)
+        return was_live
+
+    def _note(self, message: str) -> None:
+        if sum(map(len, self._messages)) < _MESSAGE_CHARS_MAX:
+            self._messages.append(message)
+
+    def _close_one(self) -> None:
+        self._open -= 1
+        if self._open == 0 and not self._future.done():
+            if self.rejected_items or self._messages:
+                self._future.set_result(Receipt(self.rejected_items, "; ".join(self._messages)))
+            else:
+                self._future.set_result(ACCEPTED)
