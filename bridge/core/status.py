@@ -28,10 +28,12 @@ class Status:
 
     `reason` says what is wrong, `hint` what to type; both are empty for `State.OK`. `subject`
     separates independent troubles of one component (a partition, a topic): each subject has its
-    own latest status and the worst one counts.
+    own latest status and the worst one counts. `impedes_readiness` is false for trouble that only
+    delays data which is safe at its source, such as a backend's outage behind a Kafka receiver.
     """
 
     state: State
     reason: str = ""
     hint: str = ""
     subject: str = ""
+    impedes_readiness: bool = True

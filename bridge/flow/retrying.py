@@ -92,14 +92,27 @@ class Health:
             self._state = State.OK
             self._report(Status(State.OK, subject=self._subject))
 
-    def failed(self, error: Retryable) -> None:
-        """An attempt failed and may be repeated; reported once that lasts."""
+    def failed(self, error: Retryable, *, durable: bool) -> None:
+        """
+        An attempt failed and may be repeated; reported once that lasts.
+
+        Args:
+            durable:
+                Whether the data is safe at its source: then readiness need not go.
+        """
         now_s = self._clock.monotonic()
         if self._failing_since_s is None:
             self._failing_since_s = now_s
         if self._state is State.OK and now_s - self._failing_since_s >= TROUBLE_AFTER_S:
             self._state = State.RECOVERABLE
-            self._report(Status(State.RECOVERABLE, str(error), subject=self._subject))
+            self._report(
+                Status(
+                    State.RECOVERABLE,
+                    str(error),
+                    subject=self._subject,
+                    impedes_readiness=not durable,
+                )
+            )
 
     def denied(self, error: Denied) -> None:
         """We are not let in: reported at once, since waiting alone does not mend it."""
@@ -196,7 +209,7 @@ class Retrying:
             if not self._options.enabled or deadline is not None or self._stopping:
                 return None
             return self._backoff.wait_s(failures, self._backoff.max_s, self._draw())
-        self._health.failed(error)
+        self._health.failed(error, durable=deadline is None)
         if not self._options.enabled or self._stopping:
             return None
         wait_s = self._backoff.wait_s(failures, error.retry_after_s, self._draw())

@@ -58,8 +58,12 @@ class StatusBook:
 
     @property
     def all_ok(self) -> bool:
-        """Whether no component has anything but `State.OK` to report."""
-        return not self.troubles()
+        """Whether no component has trouble to report that impedes readiness."""
+        return not any(
+            entry.status.impedes_readiness
+            for entries in self.troubles().values()
+            for entry in entries
+        )
 
     @property
     def fatal(self) -> bool:

@@ -21,7 +21,6 @@ _FOREIGN = {
     "aiokafka": logging.CRITICAL,
     "kafka": logging.CRITICAL,
     "aiohttp": logging.ERROR,
-    "grpclib": logging.ERROR,
     "asyncio": logging.ERROR,
     "hpack": logging.ERROR,
 }

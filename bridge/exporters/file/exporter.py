@@ -174,7 +174,7 @@ class FileExporter:
         else:
             reason = "the disk is full" if error.errno in _FULL else error.strerror or "no answer"
             unavailable = Unavailable(f"{path}: {reason}")
-            self._health.failed(unavailable)
+            self._health.failed(unavailable, durable=False)
             translated = unavailable
         translated.__cause__ = error
         return translated

@@ -50,3 +50,16 @@ def test_fatal_is_not_live() -> None:
     book.reporter("exporters/kafka")(Status(State.FATAL, "gone"))
 
     assert book.fatal
+
+
+def test_trouble_that_does_not_impede_keeps_the_service_ready() -> None:
+    """A backend's outage behind Kafka is told, and costs no readiness."""
+    book = StatusBook(lambda: 1.0)
+    report = book.reporter("exporters/otlp")
+    report(Status(State.OK))
+    report(
+        Status(State.RECOVERABLE, "backend away", subject="delivery", impedes_readiness=False)
+    )
+
+    assert book.all_ok
+    assert book.worst()["exporters/otlp"].status.reason == "backend away"
