@@ -119,7 +119,8 @@ class MemoryLimiter:
         self._soft, self._hard = options.limits_bytes(available_memory_bytes())
         self._accepted, self._refused = (
             settings.metrics.counter(
-                f"otelcol_processor_{outcome}_{signal.items}", {"processor": str(settings.id)}
+                f"otelcol_processor_memory_limiter_{outcome}_{signal.items}",
+                {"processor": str(settings.id)},
             )
             for outcome in ("accepted", "refused")
         )

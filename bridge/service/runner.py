@@ -20,7 +20,7 @@ log = structlog.get_logger()
 EXIT_OK = 0
 EXIT_CONFIG = 78
 EXIT_INTERRUPTED = 75
-"""A second signal: left without draining. What was acknowledged is in Kafka; the rest comes again."""
+"""A second signal: left without draining. What was acknowledged is safe; the rest comes again."""
 
 SHUTDOWN_TIMEOUT_S = 25.0
 """Time for a drain: five seconds less than the 30 s that Kubernetes grants by default."""

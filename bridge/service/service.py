@@ -11,7 +11,7 @@ from bridge.core import Clock, ConfigError, Deadline, SystemClock
 from bridge.service.assembly import Assembler, Assembly, Part
 from bridge.service.host import ServiceHost
 from bridge.service.status_book import StatusBook
-from bridge.telemetry import MetricRegistry, MetricsServer
+from bridge.telemetry import MetricRegistry, MetricsServer, show_process
 
 log = structlog.get_logger()
 
@@ -45,6 +45,7 @@ class Service:
         self._assembly: Assembly | None = None
         self._started: list[Part] = []
         self._metrics_server: MetricsServer | None = None
+        show_process(self.metrics, self._clock)
 
     async def start(self) -> None:
         """

@@ -6,18 +6,20 @@ Prometheus text; `logs` sets structlog up.
 """
 
 from bridge.telemetry.exposition import render
-from bridge.telemetry.logs import LogOptions, configure_logging
+from bridge.telemetry.logs import configure_logging
+from bridge.telemetry.process import show_process
 from bridge.telemetry.registry import MetricRegistry
 from bridge.telemetry.server import MetricsServer
-from bridge.telemetry.table import METRICS, Kind, MetricSpec
+from bridge.telemetry.table import METRICS, SECTIONS, Kind, MetricSpec
 
 __all__ = [
     "METRICS",
+    "SECTIONS",
     "Kind",
-    "LogOptions",
     "MetricRegistry",
     "MetricSpec",
     "MetricsServer",
     "configure_logging",
     "render",
+    "show_process",
 ]

@@ -3,12 +3,10 @@
 import logging
 import os
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 
-Level = Literal["debug", "info", "warn", "error"]
+from bridge.config import LogSettings
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -26,15 +24,7 @@ _FOREIGN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LogOptions:
-    """``service.telemetry.logs`` as far as it is honoured."""
-
-    level: Level = "info"
-    encoding: Literal["console", "json"] = "console"
-
-
-def configure_logging(options: LogOptions) -> None:
+def configure_logging(options: LogSettings) -> None:
     """
     Send everything to standard error, ours through structlog and the libraries' through `logging`.
 

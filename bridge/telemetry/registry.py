@@ -59,8 +59,9 @@ class MetricRegistry:
         return figure
 
     def gauge(self, name: str, labels: Labels | None, read: Callable[[], float]) -> None:
-        """Show what *read* returns from now on."""
-        self._series(name, Kind.GAUGE)[_key(labels)] = read
+        """Show what *read* returns from now on; for a counter it must never fall."""
+        kind = Kind.COUNTER if self._is_counter(name) else Kind.GAUGE
+        self._series(name, kind)[_key(labels)] = read
 
     def forget(self, name: str, labels: Labels | None = None) -> None:
         """Stop showing one series."""
@@ -80,6 +81,10 @@ class MetricRegistry:
         if isinstance(figure, Histogram):
             raise TypeError(f"{name} is a histogram")
         return float(figure.value if isinstance(figure, Counter) else figure())
+
+    def _is_counter(self, name: str) -> bool:
+        family = self._families.get(name)
+        return family is not None and family.spec.kind is Kind.COUNTER
 
     def _series(self, name: str, kind: Kind) -> dict[Series, Figure]:
         family = self._families.get(name)

@@ -1,33 +1,31 @@
 """Every metric that the bridge shows, with unit, labels and meaning."""
 
-from dataclasses import dataclass
-from enum import Enum
+from bridge.telemetry.metric_spec import ITEMS, Kind, MetricSpec, Row
+from bridge.telemetry.rows_kafka import KAFKA_EXPORTER, KAFKA_RECEIVER
+from bridge.telemetry.rows_pipeline import EXPORTERS, PROCESS, PROCESSORS, RECEIVERS
+from bridge.telemetry.rows_tail_sampling import TAIL_SAMPLING
+
+__all__ = ["METRICS", "SECTIONS", "Kind", "MetricSpec"]
 
 
-class Kind(Enum):
-    """What a figure is."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSpec:
-    """
-    One row of the table.
-
-    `unit` is of the value, empty for plain counts; `bounds` are a histogram's inclusive upper
-    limits.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-    unit: str = ""
-    labels: tuple[str, ...] = ()
-    bounds: tuple[float, ...] = ()
+def _specs(rows: tuple[Row, ...]) -> list[MetricSpec]:
+    specs = []
+    for name, kind, meaning, unit, labels, bounds in rows:
+        names = [name.format(items=noun) for noun in ITEMS] if "{items}" in name else [name]
+        specs += [MetricSpec(each, kind, meaning, unit, labels, bounds) for each in names]
+    return specs
 
 
-METRICS: dict[str, MetricSpec] = {}
-"""The table, by name. Counters carry no ``_total``: see `bridge/telemetry/exposition.py`."""
+SECTIONS: dict[str, list[MetricSpec]] = {
+    "Receivers": _specs(RECEIVERS),
+    "Kafka receiver": _specs(KAFKA_RECEIVER),
+    "Processors": _specs(PROCESSORS),
+    "Tail sampling": _specs(TAIL_SAMPLING),
+    "Exporters": _specs(EXPORTERS),
+    "Kafka exporter": _specs(KAFKA_EXPORTER),
+    "Process": _specs(PROCESS),
+}
+"""The table in the order of the data."""
+
+METRICS: dict[str, MetricSpec] = {spec.name: spec for specs in SECTIONS.values() for spec in specs}
+"""The table by name. Counters carry no ``_total``: see `bridge/telemetry/exposition.py`."""

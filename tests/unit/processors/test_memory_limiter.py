@@ -57,7 +57,7 @@ async def test_limiter_passes_below_its_limit() -> None:
 
     assert await limiter.deliver(BATCH) is ACCEPTED
     assert stage.taken == [BATCH]
-    assert settings.metrics.value("otelcol_processor_accepted_spans") == 3
+    assert settings.metrics.value("otelcol_processor_memory_limiter_accepted_spans") == 3
 
 
 async def test_limiter_refuses_above_its_limit() -> None:
@@ -69,7 +69,7 @@ async def test_limiter_refuses_above_its_limit() -> None:
         await limiter.deliver(BATCH)
     assert caught.value.retry_after_s == 3
     assert stage.offered == []
-    assert settings.metrics.value("otelcol_processor_refused_spans") == 3
+    assert settings.metrics.value("otelcol_processor_memory_limiter_refused_spans") == 3
     assert settings.host.state is State.RECOVERABLE
 
 

@@ -57,9 +57,7 @@ def test_trouble_that_does_not_impede_keeps_the_service_ready() -> None:
     book = StatusBook(lambda: 1.0)
     report = book.reporter("exporters/otlp")
     report(Status(State.OK))
-    report(
-        Status(State.RECOVERABLE, "backend away", subject="delivery", impedes_readiness=False)
-    )
+    report(Status(State.RECOVERABLE, "backend away", subject="delivery", impedes_readiness=False))
 
     assert book.all_ok
     assert book.worst()["exporters/otlp"].status.reason == "backend away"

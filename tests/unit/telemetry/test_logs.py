@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bridge.telemetry import LogOptions, configure_logging
+from bridge.config import LogSettings
+from bridge.telemetry import configure_logging
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def _restore() -> Iterator[None]:
 
 def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Own events and those of libraries come in the same form, on standard error."""
-    configure_logging(LogOptions(encoding="json"))
+    configure_logging(LogSettings(encoding="json"))
     structlog.get_logger().info("service_started", pipelines=["traces"])
     logging.getLogger("some.library").warning("careful")
     captured = capsys.readouterr()
@@ -38,7 +39,7 @@ def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_level_hides_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
     """At warn, an info event is not written."""
-    configure_logging(LogOptions(level="warn"))
+    configure_logging(LogSettings(level="warn"))
     structlog.get_logger().info("quiet")
     structlog.get_logger().warning("loud")
 
@@ -48,7 +49,7 @@ def test_level_hides_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_console_has_no_colours_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     """Escape codes are for terminals."""
-    configure_logging(LogOptions())
+    configure_logging(LogSettings())
     structlog.get_logger().error("plain", reason="x")
 
     assert "\x1b" not in (text := capsys.readouterr().err)
