@@ -45,7 +45,6 @@ exporters:
     tls: {{insecure: true}}
 service:
   telemetry:
-    logs: {{level: warn}}
     metrics: {{level: none}}
   pipelines:
     traces/ingest: {{receivers: [otlp], exporters: [kafka]}}
@@ -113,20 +112,21 @@ async def running(ports: Mapping[str, int]) -> AsyncIterator[Running]:
     Raises:
         ConfigError, RuntimeError: If an extra is not installed or a port is taken.
     """
+    from bridge.config import LogSettings
     from bridge.kafka.embedded import EmbeddedBroker
     from bridge.service import Service
     from bridge.telemetry import configure_logging
     from bridge.testing.backend import Backend
 
+    # Before the first line is logged: the broker has something to say.
+    configure_logging(LogSettings(level="warn"))
     broker = EmbeddedBroker(TOPICS)
     try:
         async with Backend() as backend:
             text = CONFIG.format(
                 broker=await broker.start(), backend=backend.grpc_endpoint, **ports
             )
-            config = _load(text)
-            configure_logging(config.telemetry.logs)
-            service = Service(config)
+            service = Service(_load(text))
             await service.start()
             try:
                 found = service.endpoints()
