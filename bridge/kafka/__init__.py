@@ -8,17 +8,24 @@ aiokafka is imported here and in no other folder; its faults are handled here
 
 from bridge.kafka.client import ClientConfig, connection_kwargs, why_unreachable
 from bridge.kafka.codecs import Codec, Compression, codec
+from bridge.kafka.consumer import Fetching, Membership, Subscription
+from bridge.kafka.dead_letter import DeadLetterWriter
 from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.errors import is_denied, map_kafka_error
 from bridge.kafka.flusher import Flusher, FlushEvents, FlushOptions
+from bridge.kafka.lane_runner import LaneHandler, Windows
 from bridge.kafka.packing import Entry
 from bridge.kafka.partitioners import Hasher, partition_of, placer, trace_partitions
 from bridge.kafka.producer import Opening, Producer
 from bridge.kafka.raw_producer import RawProducer, Written
 from bridge.kafka.record_batch import Headers, OutRecord, encoded_size, value_bytes_max
+from bridge.kafka.session import SourceOptions
+from bridge.kafka.skipping import read_skips, write_skip
+from bridge.kafka.source import KafkaSource
 from bridge.kafka.splitting import split_for_partitions
-from bridge.kafka.ticket import Ticket
+from bridge.kafka.ticket import RETRY_AFTER_S, Expiry, Ticket
 from bridge.kafka.topics import Topic, TopicBook
+from bridge.kafka.trouble import Troubles
 
 __all__ = [
     # The connection.
@@ -54,5 +61,20 @@ __all__ = [
     "FlushEvents",
     "Entry",
     "Ticket",
+    "Expiry",
+    "RETRY_AFTER_S",
     "guard_of",
+    # Consuming.
+    "KafkaSource",
+    "SourceOptions",
+    "Membership",
+    "Fetching",
+    "Subscription",
+    "Windows",
+    "LaneHandler",
+    "Troubles",
+    # Dead letters.
+    "DeadLetterWriter",
+    "read_skips",
+    "write_skip",
 ]

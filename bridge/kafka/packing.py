@@ -29,17 +29,34 @@ class Shrinker(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
 class Entry:
-    """A piece of one request for one partition; a whole record, or part of one if `packable`."""
+    """
+    A piece of one request for one partition; a whole record, or part of one if `packable`.
 
-    ticket: Ticket
-    key: bytes | None
-    value: bytes
-    headers: Headers
-    items: int
-    packable: bool
-    shrinker: Shrinker
+    `body` is the OTLP request that the value holds, for `shrinker` to cut.
+    """
+
+    __slots__ = ("body", "headers", "items", "key", "packable", "shrinker", "ticket", "value")
+
+    def __init__(
+        self,
+        ticket: Ticket,
+        key: bytes | None,
+        value: bytes,
+        headers: Headers,
+        items: int,
+        packable: bool,
+        shrinker: Shrinker,
+        body: bytes,
+    ) -> None:
+        self.ticket = ticket
+        self.key = key
+        self.value = value
+        self.headers = headers
+        self.items = items
+        self.packable = packable
+        self.shrinker = shrinker
+        self.body = body
 
     @property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -22,6 +23,7 @@ _ATTRIBUTES_AT = 21
 _LENGTH_FROM = 12
 _CODEC_MASK = 0x07
 _VARINT_MAX = 5
+_SIZES_KEPT = 1024  # Combinations of headers and limits; a tenant has one.
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ def batch_size_alone(key: bytes | None, value_bytes: int, headers: Headers) -> i
 
 def value_bytes_max(key: bytes | None, headers: Headers, batch_bytes_max: int) -> int:
     """How large a value may be so that a batch of that record alone does not exceed the limit."""
+    return _value_bytes_max(-1 if key is None else len(key), headers, batch_bytes_max)
+
+
+@lru_cache(_SIZES_KEPT)
+def _value_bytes_max(key_bytes: int, headers: Headers, batch_bytes_max: int) -> int:
+    key = None if key_bytes < 0 else bytes(key_bytes)
     room = batch_bytes_max - batch_size_alone(key, 0, headers)
     # Longer values need longer lengths, twice: of the value and of the record.
     for lengths in range(2 * _VARINT_MAX):
@@ -126,6 +134,7 @@ def compressed(batch: bytearray, codec: Codec) -> bytearray | bytes:
     return out
 
 
+@lru_cache(_SIZES_KEPT)
 def _headers_size(headers: Headers) -> int:
     size = _varint_size(len(headers))
     for name, value in headers:

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
-from bridge.core import ACCEPTED, Deadline, DeliveryError, Receipt
+from bridge.core import ACCEPTED, Clock, Deadline, DeliveryError, Receipt, Unavailable
 from bridge.kafka.again import afresh
 
+RETRY_AFTER_S = 1.0
+"""Seconds after which senders are asked to come back while Kafka is slow."""
+
 _MESSAGE_CHARS_MAX = 1000
+_EXPIRY_STEP_S = 0.05
 
 
 class Ticket:
@@ -85,18 +89,24 @@ class Ticket:
         Wait until everything is settled.
 
         Raises:
-            DeliveryError: What the first failing entry met.
-            TimeoutError: If the deadline passed.
+            DeliveryError: What the first failing entry met, or `Unavailable` after `expire`.
 
         Cancellation:
             Gives up: entries that were not sent are not sent.
         """
         try:
-            remaining_s = None if self.deadline is None else self.deadline.remaining_s
-            async with asyncio.timeout(remaining_s):
-                return await self._future
+            return await self._future
         finally:
             self._die()
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        self.failed(
+            Unavailable(
+                "Kafka did not acknowledge everything before the sender's deadline",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        )
 
     def _die(self) -> bool:
         was_live, self.live = self.live, False
@@ -115,3 +125,52 @@ class Ticket:
                 self._future.set_result(Receipt(self.rejected_items, "; ".join(self._messages)))
             else:
                 self._future.set_result(ACCEPTED)
+
+
+class Expiry:
+    """
+    Expires tickets when their deadlines pass, at most a tenth of a second late.
+
+    One timer for all of them: a timer for each would cost more than writing a small request.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # What changes: tickets by the step in which they expire, and the timer while there are any.
+        self._steps: dict[int, set[Ticket]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, ticket: Ticket) -> None:
+        """Expire *ticket* when its time comes, unless `forget` is called before."""
+        if ticket.deadline is None:
+            return
+        step = int(ticket.deadline.at / _EXPIRY_STEP_S)
+        tickets = self._steps.get(step)
+        if tickets is None:
+            tickets = self._steps[step] = set()
+        tickets.add(ticket)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_EXPIRY_STEP_S, self._tick)
+
+    def forget(self, ticket: Ticket) -> None:
+        """Stop watching *ticket*."""
+        if ticket.deadline is not None:
+            tickets = self._steps.get(int(ticket.deadline.at / _EXPIRY_STEP_S))
+            if tickets is not None:
+                tickets.discard(ticket)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._steps.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        now = int(self._clock.monotonic() / _EXPIRY_STEP_S)
+        for step in [step for step in self._steps if step < now]:
+            for ticket in self._steps.pop(step):
+                ticket.expire()
+        self._timer = None
+        if self._steps:
+            self._timer = asyncio.get_running_loop().call_later(_EXPIRY_STEP_S, self._tick)

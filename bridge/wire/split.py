@@ -6,7 +6,7 @@ is decoded but the trace ids. Items keep their order within an envelope.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bridge.core import Malformed, Signal
 from bridge.wire.framing import ITEM, SCOPE_GROUP
@@ -17,16 +17,14 @@ Place = Callable[[Sequence[bytes]], Iterable[int]]
 """The partition of each of several raw trace ids, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A request cut out of another one, and how many items it holds."""
 
     body: bytes
     items: int
 
 
-@dataclass(frozen=True, slots=True)
-class TracePiece:
+class TracePiece(NamedTuple):
     """The spans or log records of one trace id from one scope of one resource."""
 
     trace_id: bytes

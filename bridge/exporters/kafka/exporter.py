@@ -28,6 +28,8 @@ from bridge.exporters.kafka.layout import Placing, layout_of
 from bridge.exporters.kafka.putting import Putting
 from bridge.exporters.kafka.routing import Router
 from bridge.kafka import (
+    RETRY_AFTER_S,
+    Expiry,
     Flusher,
     FlushOptions,
     Opening,
@@ -44,9 +46,6 @@ from bridge.kafka import (
 from bridge.wire import count_items
 
 log = structlog.get_logger()
-
-RETRY_AFTER_S = 1.0
-"""Seconds after which senders are asked to come back while Kafka is away or slow."""
 
 _EXPLAIN_TIMEOUT_S = 3.0
 _SUBJECTS_MAX = 100  # Topics that data may choose: their states are reported up to this number.
@@ -104,10 +103,11 @@ class KafkaExporter:
         self._gathering = Gathering(
             layouts,
             Placing(config, self._choose_partition),
-            self._putting.put,
+            self._putting,
             linger_s=producer.linger,
             requests_max=producer.flush_max_messages,
         )
+        self._expiry = Expiry(settings.clock)
         # What changes: the connection's arguments, and what was reported and logged.
         self._kwargs: dict[str, Any] = {}
         self._denied_topics: set[str] = set()
@@ -132,6 +132,7 @@ class KafkaExporter:
         """Write what was taken, until *deadline*; then fail the rest and close everything."""
         self._gathering.flush()
         await self._flusher.stop(deadline)
+        self._expiry.close()
         await self._producer.stop(deadline)
 
     async def deliver(self, batch: Batch) -> Receipt:
@@ -171,6 +172,7 @@ class KafkaExporter:
             raise _with_hint(trouble)
         deadline = batch.origin.deadline
         ticket = Ticket(deadline, self._flusher.forget)
+        self._expiry.watch(ticket)
         try:
             parts = self._router.route(batch)
             # All topics before any record: nothing is written if one of them is missing.
@@ -187,16 +189,16 @@ class KafkaExporter:
             return await ticket.wait()
         except TimeoutError as error:
             raise Unavailable(
-                "Kafka did not acknowledge everything before the sender's deadline",
-                retry_after_s=RETRY_AFTER_S,
+                "Kafka did not answer in time", retry_after_s=RETRY_AFTER_S
             ) from error
         except Retryable as error:
             raise _with_hint(error) from error.__cause__
         finally:
-            in_doubt = ticket.acknowledged_items + ticket.in_flight_items
-            if in_doubt and not ticket.settled:
+            self._expiry.forget(ticket)
+            if not ticket.settled:
+                in_doubt = ticket.acknowledged_items + ticket.in_flight_items
                 self._figures.possible_duplicates[batch.signal].add(in_doubt)
-            ticket.give_up()
+                ticket.give_up()
 
     async def _ask(self, name: str, deadline: Deadline | None) -> Topic:
         """The topic *name*, with our state reported where it is missing and when it is there."""

@@ -1,7 +1,6 @@
 """Gathering requests for a moment, and turning them into entries for partitions together."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +16,7 @@ from bridge.exporters.kafka.layout import (
     place_packed,
     place_separate,
 )
+from bridge.exporters.kafka.putting import Putting
 from bridge.exporters.kafka.routing import Route
 from bridge.kafka import Ticket, Topic
 
@@ -24,9 +24,6 @@ log = structlog.get_logger()
 
 GATHERED_BYTES_MAX = 4 * 1024 * 1024
 """Bytes of one route that are not kept waiting any longer: splitting them takes milliseconds."""
-
-Put = Callable[[Topic, Route, Ticket, Placed, bool], None]
-"""Takes a record for its partition; the last argument says whether it may be packed with others."""
 
 
 @dataclass(slots=True)
@@ -48,14 +45,14 @@ class Gathering:
         self,
         layouts: dict[Signal, Layout],
         placing: Placing,
-        put: Put,
+        putting: Putting,
         *,
         linger_s: float,
         requests_max: int,
     ) -> None:
         self._layouts = layouts
         self._placing = placing
-        self._put = put
+        self._putting = putting
         self._linger_s = linger_s
         self._requests_max = requests_max
         # What changes: what is being gathered.
@@ -103,10 +100,9 @@ class Gathering:
         layout = self._layouts[route.signal]
         keyless = self._placing.of_keyless(topic.name, topic.partitions)
         if layout.kind is Kind.JOINED:
+            target = self._putting.target(topic, route.signal, route.headers, packable=True)
             for ticket, body, items in requests:
-                self._put(
-                    topic, route, ticket, Placed(keyless, body, Encoded(body, items), None), True
-                )
+                target.put(ticket, Placed(keyless, body, Encoded(body, items), None))
         elif layout.kind is Kind.PACKED:
             self._place_packed(layout, route, topic, requests, keyless)
         else:
@@ -121,7 +117,8 @@ class Gathering:
         requests: list[tuple[Ticket, bytes, int]],
         keyless: int,
     ) -> None:
-        packed = Route(route.signal, route.topic, (*route.headers, PACKING_HEADER))
+        headers = (*route.headers, PACKING_HEADER)
+        target = self._putting.target(topic, route.signal, headers, packable=layout.is_proto)
         bodies = [body for _, body, _ in requests]
         results = place_packed(layout, bodies, topic.partitions, self._placing.hasher, keyless)
         for (ticket, _, _), result in zip(requests, results, strict=True):
@@ -129,7 +126,7 @@ class Gathering:
                 ticket.failed(result)
                 continue
             for placed in result:
-                self._put(topic, packed, ticket, placed, layout.is_proto)
+                target.put(ticket, placed)
 
     def _place_separate(
         self,
@@ -148,7 +145,6 @@ class Gathering:
         except Malformed as error:
             ticket.failed(error)
             return
+        target = self._putting.target(topic, route.signal, route.headers, packable=False)
         for placed in records:
-            if placed.partition is None:
-                placed = Placed(keyless, placed.body, placed.encoded, placed.key)
-            self._put(topic, route, ticket, placed, False)
+            target.put(ticket, placed if placed.partition is not None else placed.at(keyless))

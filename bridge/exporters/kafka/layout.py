@@ -10,6 +10,7 @@ Three layouts, chosen once for each signal:
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from bridge.core import Malformed, Signal
 from bridge.exporters.kafka.config import JAEGER, KafkaExporterConfig
@@ -53,8 +54,7 @@ class Layout:
     is_proto: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """
     A record to be: its partition, the OTLP request that it holds, and its key.
 
@@ -65,6 +65,10 @@ class Placed:
     body: bytes
     encoded: Encoded
     key: bytes | None
+
+    def at(self, partition: int | None) -> "Placed":
+        """The same record on another partition."""
+        return self._replace(partition=partition)
 
 
 def layout_of(config: KafkaExporterConfig, signal: Signal) -> Layout:

@@ -13,9 +13,9 @@ from bridge.wire.shallow import parse
 
 def cut_to_size(
     signal: Signal, encode: Encode, is_proto: bool, by_trace: bool, body: bytes, bytes_max: int
-) -> tuple[list[tuple[Piece, Encoded]], list[tuple[Piece, Encoded]]]:
+) -> tuple[list[tuple[bytes, Encoded]], list[tuple[bytes, Encoded]]]:
     """
-    Records of *body* whose values have at most *bytes_max* bytes, and those that cannot.
+    Parts of *body* and the records made of them: with values of *bytes_max* bytes, and larger.
 
     OTLP protobuf is cut so that records are as full as possible, other encodings in halves until
     they fit, since their size is only known once they are encoded.
@@ -32,10 +32,10 @@ def cut_to_size(
         )
         fitting, oversize = split(signal, body, bytes_max)
         return _as_they_are(fitting), _as_they_are(oversize)
-    small: list[tuple[Piece, Encoded]] = []
-    large: list[tuple[Piece, Encoded]] = []
-    for piece, encoded, single in _halve(signal, encode, body, bytes_max):
-        (large if single else small).append((piece, encoded))
+    small: list[tuple[bytes, Encoded]] = []
+    large: list[tuple[bytes, Encoded]] = []
+    for part, encoded, single in _halve(signal, encode, body, bytes_max):
+        (large if single else small).append((part, encoded))
     return small, large
 
 
@@ -51,13 +51,13 @@ def describe(signal: Signal, body: bytes) -> str:
     return f"service {service}{trace}"
 
 
-def _as_they_are(pieces: list[Piece]) -> list[tuple[Piece, Encoded]]:
-    return [(piece, Encoded(piece.body, piece.items)) for piece in pieces]
+def _as_they_are(pieces: list[Piece]) -> list[tuple[bytes, Encoded]]:
+    return [(piece.body, Encoded(piece.body, piece.items)) for piece in pieces]
 
 
 def _halve(
     signal: Signal, encode: Encode, body: bytes, bytes_max: int
-) -> Iterator[tuple[Piece, Encoded, bool]]:
+) -> Iterator[tuple[bytes, Encoded, bool]]:
     """Records with whether they are too large nevertheless, since they hold a single item."""
     pending = [body]
     while pending:
@@ -66,12 +66,12 @@ def _halve(
         records = encode(part, items)
         if all(len(one.value) <= bytes_max for one in records):
             for one in records:
-                yield Piece(part, one.items), one, False
+                yield part, one, False
         elif items > 1:
             pending = [half for half, _ in split_by_items(signal, part, (items + 1) // 2)] + pending
         else:
             for one in records:
-                yield Piece(part, one.items), one, len(one.value) > bytes_max
+                yield part, one, len(one.value) > bytes_max
 
 
 def _service(resource: bytes) -> str:

@@ -60,6 +60,17 @@ class Router:
             for header in config.record_headers
         )
         self._metadata_headers = [(name, name.lower()) for name in config.include_metadata_keys]
+        # Most configurations give all requests of a signal one route.
+        self._plain = {
+            signal: Route(signal, options.topic, self._fixed_headers)
+            for signal, options in self._options.items()
+            if not (
+                self._attribute
+                or config.include_metadata_keys
+                or options.topic_from_metadata_key
+                or options.message_key_from_metadata_key
+            )
+        }
         self._topic_of_resource = lru_cache(_RESOURCES_REMEMBERED)(self._read_topic)
 
     def route(self, batch: Batch) -> list[tuple[Route, bytes]]:
@@ -69,6 +80,9 @@ class Router:
         Raises:
             Malformed: If resources must be read and cannot be.
         """
+        plain = self._plain.get(batch.signal)
+        if plain is not None:
+            return [(plain, batch.body)]
         options = self._options[batch.signal]
         route = Route(
             batch.signal,

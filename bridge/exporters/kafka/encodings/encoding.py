@@ -1,11 +1,10 @@
 """The shape of an encoding."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A record's value, the items in it, and the key that the encoding itself gives it, if any."""
 
     value: bytes
