@@ -8,8 +8,18 @@ from bridge.flow.accumulator import Limits, Reason
 from bridge.flow.admission import ByteBudget
 from bridge.flow.batching import Batching, Grouping
 from bridge.flow.compression import Compression, compress, compress_now, decompress
+from bridge.flow.dead_letter import (
+    DeadLetters,
+    Letter,
+    SourceRecord,
+    Unreadable,
+    letter_headers,
+    read_letter,
+)
 from bridge.flow.fan_out import BRANCH_BACKOFF, FanOut
 from bridge.flow.in_flight import InFlight
+from bridge.flow.islands import METADATA_CHARS_MAX, Log, decode_islands, encode_islands
+from bridge.flow.lanes import Chunk, Lane, LaneLimits, ReadRecord
 from bridge.flow.otlp_answers import (
     REQUEST_BYTES_MAX,
     RESPONSE_BYTES_MAX,
@@ -19,8 +29,10 @@ from bridge.flow.otlp_answers import (
     receipt_of,
     status_message,
 )
+from bridge.flow.partitions import Partition, PartitionListener
 from bridge.flow.retrying import Backoff, Health, Retrying
 from bridge.flow.sending import Sending
+from bridge.flow.watermark import Run, Watermark
 
 __all__ = [
     # Admitting.
@@ -52,4 +64,24 @@ __all__ = [
     "status_message",
     "REQUEST_BYTES_MAX",
     "RESPONSE_BYTES_MAX",
+    # The book of a partition, and what is read ahead of it.
+    "Watermark",
+    "Run",
+    "Log",
+    "encode_islands",
+    "decode_islands",
+    "METADATA_CHARS_MAX",
+    "Lane",
+    "LaneLimits",
+    "Chunk",
+    "ReadRecord",
+    "Partition",
+    "PartitionListener",
+    # Records that will never be delivered.
+    "SourceRecord",
+    "Unreadable",
+    "Letter",
+    "DeadLetters",
+    "letter_headers",
+    "read_letter",
 ]

@@ -1,0 +1,265 @@
+"""
+One assigned partition: what is read ahead, in what batches it is delivered, when reading pauses.
+
+Pure: the lane decides, its owner fetches, delivers, pauses and commits. Lanes share nothing, so a
+slow or failing partition never holds up another.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bridge.core import Metadata, Permanent
+from bridge.flow.dead_letter import SourceRecord
+from bridge.flow.watermark import Run, Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLimits:
+    """
+    How much one lane may have unfinished.
+
+    Args:
+        window_bytes_max:
+            Bytes read and not finished, held ones left out. Exceeded by one fetch at most.
+        batches_max:
+            Batches in delivery at the same time, held ones left out.
+        batch_bytes_max:
+            Bytes up to which records are joined; a larger record goes alone.
+    """
+
+    window_bytes_max: int
+    batches_max: int
+    batch_bytes_max: int
+
+
+@dataclass(slots=True, eq=False)
+class ReadRecord:
+    """
+    One record, ready to be delivered; `fault` says that it cannot be.
+
+    `body` is the OTLP request in it. `record` is kept for the dead letter.
+    """
+
+    offset: int
+    timestamp_ms: int
+    body: bytes
+    items: int
+    metadata: Metadata
+    record: SourceRecord
+    fault: Permanent | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the request, or of the record if there is none; never zero."""
+        return len(self.body) or len(self.record.value or b"") or 1
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """
+    Consecutive records that are delivered as one batch.
+
+    `busy` is set while a stage has it: a revoke waits for those, and for no others.
+    """
+
+    entries: tuple[ReadRecord, ...]
+    size: int
+    held: int = 0
+    busy: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether some stage keeps all of it in a budget of its own."""
+        return self.held >= self.size
+
+
+def _nothing_changed(lane: "Lane") -> None:
+    """Nobody listens."""
+
+
+def _never(lane: "Lane") -> bool:
+    return False
+
+
+@dataclass(eq=False)
+class Lane:
+    """
+    The window, the order and the book of one assignment of one partition.
+
+    It is the `bridge.core.Custody` of the batches made from it, and their `Partition`: one object
+    for each assignment, so that a stage may key its state by it. After `close` nothing changes any
+    more: a late result never commits for the new owner.
+
+    Args:
+        epoch:
+            Grows with every assignment of this process.
+        changed:
+            Called after anything that may let the owner read, start, or commit more.
+        at_end:
+            Says whether the lane has all that its log held within the last second.
+    """
+
+    topic: str
+    partition: int
+    epoch: int
+    limits: LaneLimits
+    changed: Callable[["Lane"], None] = _nothing_changed
+    at_end: Callable[["Lane"], bool] = _never
+    # What changes from here on. `paused` and `last_commit` (offset, metadata) are what the owner
+    # did last; `stuck` are records that may neither be delivered nor dropped, with the reason.
+    book: Watermark = field(default_factory=lambda: Watermark(0))
+    opened: bool = False
+    draining: bool = False
+    closed: bool = False
+    paused: bool = True
+    last_commit: tuple[int, str] | None = None
+    stuck: dict[int, str] = field(default_factory=dict)
+    skipped: int = 0
+    newest_ms: int = 0
+    _queue: deque[Chunk] = field(default_factory=deque)
+    _started: dict[Chunk, None] = field(default_factory=dict)
+    _window_bytes: int = 0
+    _held_batches: int = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"Lane({self.topic}/{self.partition}, epoch={self.epoch}, "
+            f"{len(self._started)} started, {len(self._queue)} queued, {self._window_bytes} bytes)"
+        )
+
+    @property
+    def window_bytes(self) -> int:
+        """Bytes that count against the window."""
+        return self._window_bytes
+
+    @property
+    def started(self) -> Sequence[Chunk]:
+        """The batches in delivery, oldest first."""
+        return tuple(self._started)
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """Timestamp of the oldest record that was read and waits or is in delivery."""
+        chunk = next(iter(self._started), None) or (self._queue[0] if self._queue else None)
+        return chunk.entries[0].timestamp_ms if chunk is not None else None
+
+    def caught_up(self) -> bool:
+        """Whether everything that the log held within the last second was handed out."""
+        idle = self.opened and not (self.paused or self.draining or self._queue)
+        return idle and self.at_end(self)
+
+    def open(self, start: int, islands: Iterable[Run] = ()) -> None:
+        """Begin with *start*, leaving out what an earlier owner finished."""
+        self.book = Watermark(start, islands)
+        self.opened = True
+
+    def admit(self, entries: Iterable[ReadRecord]) -> None:
+        """Take records that were read, in their order; join those that may share a batch."""
+        if self.closed or not self.opened:
+            return
+        part: list[ReadRecord] = []
+        size = 0
+        for entry in entries:
+            self.newest_ms = max(self.newest_ms, entry.timestamp_ms)
+            if not self.book.read(entry.offset):
+                self.skipped += 1
+                continue
+            grown = size + entry.size
+            if part and not (_may_share(part[-1], entry) and grown <= self.limits.batch_bytes_max):
+                self._enqueue(part, size)
+                part, grown = [], entry.size
+            part.append(entry)
+            size = grown
+        if part:
+            self._enqueue(part, size)
+
+    def start_next(self) -> Chunk | None:
+        """The next batch to deliver, if one may start now."""
+        if not self._queue or self.draining or self.closed or self.stuck:
+            return None
+        if len(self._started) - self._held_batches >= self.limits.batches_max:
+            return None
+        chunk = self._queue.popleft()
+        self._started[chunk] = None
+        return chunk
+
+    def end(self, chunk: Chunk) -> None:
+        """Nothing is done with *chunk* any more, whether it was finished or not."""
+        if chunk not in self._started:
+            return
+        del self._started[chunk]
+        self._window_bytes -= chunk.size - min(chunk.held, chunk.size)
+        self._held_batches -= chunk.is_held
+        self.changed(self)
+
+    def finish(self, offsets: Iterable[int]) -> None:
+        """Mark records as finished; ignored after `close`, harmless twice."""
+        if not self.closed:
+            self.book.finish(offsets)
+            self.changed(self)
+
+    def hold(self, body_bytes: int) -> None:
+        """
+        Take *body_bytes* out of the window: some stage keeps them in a budget of its own.
+
+        Batches are charged oldest first, as stages take them; a batch that is held completely
+        makes room for another one.
+        """
+        for chunk in self._started:
+            if body_bytes <= 0:
+                break
+            moved = min(body_bytes, chunk.size - chunk.held)
+            if moved > 0:
+                chunk.held += moved
+                body_bytes -= moved
+                self._window_bytes -= moved
+                self._held_batches += chunk.is_held
+        self.changed(self)
+
+    def get_stuck(self, offset: int, reason: str) -> None:
+        """Stop at a record that may neither be delivered nor dropped."""
+        self.stuck[offset] = reason
+        self.changed(self)
+
+    def release(self, offset: int) -> None:
+        """Go on: the record at *offset* holds the lane no more."""
+        if self.stuck.pop(offset, None) is not None:
+            self.changed(self)
+
+    def drain(self) -> None:
+        """Start nothing any more."""
+        self.draining = True
+        self._queue.clear()
+
+    def close(self) -> None:
+        """The assignment ended."""
+        self.draining = self.closed = True
+        self._queue.clear()
+        self.stuck.clear()
+
+    def should_pause(self) -> bool:
+        """
+        Whether reading has to stop now, or has to stay stopped.
+
+        Half of the window must be free again before reading goes on, or the client would throw
+        away what it had fetched at each turn.
+        """
+        if self.draining or self.stuck or not self.opened:
+            return True
+        limits, active = self.limits, len(self._started) - self._held_batches
+        if self.paused:
+            return (
+                bool(self._queue)
+                or self._window_bytes * 2 > limits.window_bytes_max
+                or active * 2 > limits.batches_max
+            )
+        return bool(self._queue) or self._window_bytes >= limits.window_bytes_max
+
+    def _enqueue(self, part: list[ReadRecord], size: int) -> None:
+        self._queue.append(Chunk(tuple(part), size))
+        self._window_bytes += size
+
+
+def _may_share(one: ReadRecord, other: ReadRecord) -> bool:
+    return one.fault is None and other.fault is None and one.metadata == other.metadata
