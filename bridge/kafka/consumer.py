@@ -1,0 +1,283 @@
+"""
+One aiokafka consumer under our rules: explicit offsets, every wait bounded, errors as they come.
+
+What aiokafka keeps private and we need (metadata without creating topics, commit metadata, ways to
+end what does not end by itself) is touched here and nowhere else in the consuming half.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiokafka.errors as kafka
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from bridge.flow import Lane
+from bridge.kafka.presence import missing_topics
+
+log = structlog.get_logger()
+
+REQUEST_TIMEOUT_S = 15.0
+"""Seconds for one answer of the brokers, with aiokafka's own repetitions in it."""
+
+CONNECT_TIMEOUT_S = 10.0
+"""Seconds to reach some broker of the list."""
+
+POLL_INTERVAL_MAX_S = 600.0
+"""
+Seconds without a poll after which aiokafka leaves the group. We poll all the time, also while
+every partition is paused; only a blocked event loop comes near this.
+"""
+
+FRESH_MS = 1000
+"""Age of a fetch's answer, by the wall clock that aiokafka stamps it with, that still counts."""
+
+ABANDON_TIMEOUT_S = 2.0
+"""Seconds for closing sockets after the polite way took too long."""
+
+ASSIGNORS: Mapping[str, type[Any]] = {
+    "sticky": StickyPartitionAssignor,
+    "range": RangePartitionAssignor,
+    "roundrobin": RoundRobinPartitionAssignor,
+}
+"""The rebalance strategies that aiokafka speaks, by the name that goes over the wire."""
+
+Records = Mapping[TopicPartition, Sequence[ConsumerRecord[bytes, bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """How the consumer takes part in its group. Times are seconds."""
+
+    group: str
+    instance_id: str | None
+    strategies: tuple[str, ...]
+    session_timeout_s: float
+    heartbeat_interval_s: float
+    rebalance_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """What one fetch asks for. Sizes are bytes, `wait_s` seconds."""
+
+    size_min: int
+    size_max: int
+    partition_size_max: int
+    wait_s: float
+    rack: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Names of topics, or a pattern that topics match from their beginning."""
+
+    topics: tuple[str, ...] = ()
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a group committed for a partition."""
+
+    offset: int
+    metadata: str
+
+
+class ConsumerClient:
+    """
+    One consumer from start to stop; not started again.
+
+    Every method raises `KafkaError`, `OSError` or `TimeoutError` (an `OSError`) as they come:
+    the caller knows what it tried and translates.
+    """
+
+    def __init__(
+        self, connection: Mapping[str, Any], membership: Membership, fetching: Fetching
+    ) -> None:
+        self._connection = connection
+        self._membership = membership
+        self._fetching = fetching
+        # What changes: made in `start`, since aiokafka wants a running loop.
+        self._made: AIOKafkaConsumer | None = None
+
+    @property
+    def _consumer(self) -> AIOKafkaConsumer:
+        if self._made is None:
+            raise kafka.IllegalStateError("the consumer is not started")
+        return self._made
+
+    async def start(self) -> None:
+        """Reach a broker."""
+        member, fetching = self._membership, self._fetching
+        self._made = AIOKafkaConsumer(
+            **self._connection,
+            group_id=member.group,
+            group_instance_id=member.instance_id,
+            partition_assignment_strategy=tuple(ASSIGNORS[name] for name in member.strategies),
+            session_timeout_ms=round(member.session_timeout_s * 1000),
+            heartbeat_interval_ms=round(member.heartbeat_interval_s * 1000),
+            rebalance_timeout_ms=round(member.rebalance_timeout_s * 1000),
+            max_poll_interval_ms=round(POLL_INTERVAL_MAX_S * 1000),
+            fetch_min_bytes=fetching.size_min,
+            fetch_max_bytes=fetching.size_max,
+            max_partition_fetch_bytes=fetching.partition_size_max,
+            fetch_max_wait_ms=round(fetching.wait_s * 1000),
+            client_rack=fetching.rack,
+            # What is not known must not be guessed: see `bridge/kafka/beginning.py`.
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+        )
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await self._consumer.start()
+
+    def subscribe(self, subscription: Subscription, listener: ConsumerRebalanceListener) -> None:
+        """Join the group for these topics, or leave and join again for others."""
+        if subscription.pattern is not None:
+            self._consumer.subscribe(pattern=subscription.pattern, listener=listener)
+        else:
+            self._consumer.subscribe(list(subscription.topics), listener=listener)
+
+    async def missing_topics(self, topics: Collection[str]) -> frozenset[str]:
+        """Which of *topics* do not exist; nothing is created by asking."""
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            return await missing_topics(self._consumer._client, topics)
+
+    async def poll(
+        self, partitions: Iterable[TopicPartition], timeout_s: float, records_max: int
+    ) -> Records:
+        """
+        Records that have come, waiting up to *timeout_s* for some; all partitions if none is named.
+
+        May wait longer while the group rebalances. If it raises, records may have been thrown
+        away: seek every partition back to where you are (K20 of the reference).
+        """
+        found: Records = await self._consumer.getmany(
+            *partitions, timeout_ms=round(timeout_s * 1000), max_records=records_max
+        )
+        return found
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        """The partitions that we have now."""
+        return frozenset(self._consumer.assignment())
+
+    def position(self, partition: TopicPartition) -> int | None:
+        """The offset that is fetched next, if it is known."""
+        state = self._state(partition)
+        return state.position if state is not None and state.has_valid_position else None
+
+    def high_watermark(self, partition: TopicPartition) -> tuple[int, int] | None:
+        """
+        The log's end as the last fetch saw it, and when that was (milliseconds since the epoch).
+        """
+        state = self._state(partition)
+        if state is None or state.highwater is None:
+            return None
+        return state.highwater, state.timestamp
+
+    def at_end(self, lane: Lane) -> bool:
+        """Whether we have all that the log of *lane* held within the last second."""
+        partition = TopicPartition(lane.topic, lane.partition)
+        end = self.high_watermark(partition)
+        if end is None or self.position(partition) != end[0]:
+            return False
+        return time.time() * 1000 - end[1] <= FRESH_MS
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Fetch from *offset* on; ignored for a partition that we do not have."""
+        with contextlib.suppress(kafka.IllegalStateError):
+            self._consumer.seek(partition, offset)
+
+    def set_paused(self, partition: TopicPartition, paused: bool) -> None:
+        """Stop or go on fetching; ignored for a partition that we do not have."""
+        if partition in self._consumer.assignment():
+            (self._consumer.pause if paused else self._consumer.resume)(partition)
+
+    async def commit(self, offsets: Mapping[TopicPartition, tuple[int, str]]) -> None:
+        """Commit offsets with their metadata, all in one request."""
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            await self._consumer.commit(dict(offsets))
+
+    async def committed(
+        self, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, Committed]:
+        """What the group committed; partitions without a commit are left out."""
+        coordinator = self._consumer._coordinator  # `committed` hides the metadata.
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            found = await coordinator.fetch_committed_offsets(list(partitions))
+        return {
+            partition: Committed(entry.offset, entry.metadata or "")
+            for partition, entry in found.items()
+            if entry.offset >= 0
+        }
+
+    async def log_bounds(
+        self, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, tuple[int, int]]:
+        """The first offset and the one after the last, of each partition."""
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            begins = await self._consumer.beginning_offsets(list(partitions))
+            ends = await self._consumer.end_offsets(list(partitions))
+        return {partition: (begins[partition], ends[partition]) for partition in partitions}
+
+    async def log_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset after the last one, of each partition."""
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(partitions))
+        return ends
+
+    async def stop(self, timeout_s: float) -> None:
+        """
+        Leave the group and close; after *timeout_s* without asking anybody.
+
+        A member that could not say good-bye is missed only after its session timeout.
+        """
+        consumer, self._made = self._made, None
+        if consumer is None:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await consumer.stop()
+        except (TimeoutError, kafka.KafkaError, OSError) as error:
+            log.warning("kafka_consumer_abandoned", error=repr(error), timeout_s=timeout_s)
+            await _abandon(consumer)
+        except asyncio.CancelledError:
+            await _abandon(consumer)
+            raise
+
+    def _state(self, partition: TopicPartition) -> Any:
+        subscription = self._consumer._subscription.subscription  # Looked at without an await.
+        if subscription is None or subscription.assignment is None:
+            return None
+        return subscription.assignment.state_value(partition)
+
+
+async def _abandon(consumer: AIOKafkaConsumer) -> None:
+    """End what `AIOKafkaConsumer.stop` waits for without bound: its tasks, then its sockets."""
+    coordinator = getattr(consumer, "_coordinator", None)
+    fetcher = getattr(consumer, "_fetcher", None)
+    tasks = [
+        getattr(coordinator, "_coordination_task", None),
+        getattr(coordinator, "_heartbeat_task", None),
+        getattr(coordinator, "_commit_refresh_task", None),
+        getattr(fetcher, "_fetch_task", None),
+        *getattr(fetcher, "_pending_tasks", ()),
+    ]
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=ABANDON_TIMEOUT_S)
+    for task in running:
+        if task.done() and not task.cancelled():
+            task.exception()  # Its fault is why we are here; unread, asyncio would report it.
+    with contextlib.suppress(TimeoutError, kafka.KafkaError, OSError):
+        async with asyncio.timeout(ABANDON_TIMEOUT_S):
+            await consumer._client.close()  # `stop` did not come to that.
