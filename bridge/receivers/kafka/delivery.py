@@ -1,0 +1,164 @@
+"""Delivering what a lane gives: again, in parts, or not at all."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.core import (
+    Batch,
+    DeliveryError,
+    Denied,
+    Origin,
+    Permanent,
+    Record,
+    Retryable,
+    Settings,
+    Signal,
+    Unavailable,
+)
+from bridge.flow import Backoff, Chunk, Health, Lane, ReadRecord
+from bridge.receivers.kafka.poison import Poison
+from bridge.receivers.kafka.reading import with_offset
+from bridge.receivers.kafka.route import DENIED_INTERVAL_S, Route
+from bridge.wire import join
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """
+    When records count as done although nobody took them; either loses data.
+
+    Args:
+        on_read: As soon as they are read: at most once.
+        give_up_after_s: After so many seconds of errors that may pass; `None` for never.
+    """
+
+    on_read: bool = False
+    give_up_after_s: float | None = None
+
+
+class Delivery:
+    """Sees to it that every record of a chunk is delivered, set aside, or holds its partition."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        backoff: Backoff,
+        marking: Marking,
+        poison: Poison,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = settings.clock
+        self._source = str(settings.id)
+        self._backoff = backoff
+        self._marking = marking
+        self._poison = poison
+        self._draw = draw
+        self._health = Health(settings)
+
+    async def deliver(self, lane: Lane, chunk: Chunk, route: Route) -> None:
+        """
+        Deliver *chunk*, trying again without end; returns early if the lane drains.
+
+        Cancellation:
+            What is not finished comes again, from the committed offset.
+        """
+        first_seen_s = self._clock.wall()
+        entries = list(chunk.entries)
+        if self._marking.on_read:
+            lane.finish([entry.offset for entry in entries])
+        fault = entries[0].fault
+        if fault is not None:
+            await self._poison.set_aside(lane, entries[0], fault, route, first_seen_s)
+            return
+        error = await self._deliver_batch(lane, chunk, entries, route)
+        if error is None:
+            return
+        # One poisonous record must not take its neighbours with it: each is asked for alone.
+        for entry in entries:
+            if len(entries) > 1:
+                error = await self._deliver_batch(lane, chunk, [entry], route)
+            if error is not None:
+                route.figures.refused.add(entry.items)
+                await self._poison.set_aside(lane, entry, error, route, first_seen_s)
+
+    async def _deliver_batch(
+        self, lane: Lane, chunk: Chunk, entries: Sequence[ReadRecord], route: Route
+    ) -> Permanent | None:
+        """Deliver *entries* as one batch; gives the error if they can never be delivered."""
+        began_s = self._clock.monotonic()
+        failures = 0
+        while not lane.draining:
+            if not self._marking.on_read:
+                # A stage may have finished some of them before it failed.
+                entries = [entry for entry in entries if lane.book.is_unfinished(entry.offset)]
+            if not entries:
+                return None
+            error = await self._attempt(lane, chunk, entries, route)
+            if error is None or isinstance(error, Permanent):
+                return error
+            failures += 1
+            route.figures.retries.add()
+            if self._gives_up(began_s):
+                route.figures.drop(lane, entries, "on_error", error)
+                return None
+            if not lane.draining:
+                await self._clock.sleep(self._wait_s(error, failures))
+        return None
+
+    async def _attempt(
+        self, lane: Lane, chunk: Chunk, entries: Sequence[ReadRecord], route: Route
+    ) -> DeliveryError | None:
+        batch = make_batch(self._source, lane, entries, route.signal)
+        items = batch.items
+        chunk.busy = True
+        try:
+            receipt = await route.stage.deliver(batch)
+        except Permanent as error:
+            return error
+        except Denied as error:
+            self._health.denied(error)
+            return error
+        except Retryable as error:
+            self._health.failed(error, durable=True)
+            return error
+        except Exception as error:
+            # A fault of ours must not cost the user's data: it is tried again.
+            log.exception("kafka_delivery_failed", topic=lane.topic, partition=lane.partition)
+            return Unavailable(f"unexpected: {error!r}")
+        finally:
+            chunk.busy = False
+        self._health.succeeded()
+        route.figures.accepted.add(items - receipt.rejected_items)
+        route.figures.rejected.add(receipt.rejected_items)
+        lane.finish([entry.offset for entry in entries])
+        return None
+
+    def _gives_up(self, began_s: float) -> bool:
+        limit_s = self._marking.give_up_after_s
+        return limit_s is not None and self._clock.monotonic() - began_s >= limit_s
+
+    def _wait_s(self, error: DeliveryError, failures: int) -> float:
+        if isinstance(error, Denied):
+            return DENIED_INTERVAL_S * (0.5 + self._draw() / 2)
+        hint_s = error.retry_after_s if isinstance(error, Retryable) else None
+        return self._backoff.wait_s(failures, hint_s, self._draw())
+
+
+def make_batch(source: str, lane: Lane, entries: Sequence[ReadRecord], signal: Signal) -> Batch:
+    """One batch of consecutive records of *lane*, with the place of each in its body."""
+    records, position, items = [], 0, 0
+    for entry in entries:
+        stop = position + len(entry.body)
+        records.append(Record(entry.offset, entry.timestamp_ms, position, stop))
+        position = stop
+        items += entry.items
+    metadata = entries[0].metadata
+    if len(entries) == 1:
+        metadata = with_offset(metadata, entries[0].offset)
+    body = join([entry.body for entry in entries])
+    return Batch(signal, body, items, Origin(source, None, lane, tuple(records)), metadata)

@@ -1,0 +1,63 @@
+"""``header_extraction``: record headers as resource attributes."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from bridge.core import Malformed, Signal
+
+_REQUESTS: Final[dict[Signal, tuple[type[Any], str]]] = {
+    Signal.TRACES: (ExportTraceServiceRequest, "resource_spans"),
+    Signal.METRICS: (ExportMetricsServiceRequest, "resource_metrics"),
+    Signal.LOGS: (ExportLogsServiceRequest, "resource_logs"),
+}
+
+
+class HeaderAttributes:
+    """
+    Puts the first header of each listed name on every resource, as ``kafka.header.<name>``.
+
+    Records are decoded for that: it costs as much as all the rest of reading them.
+    """
+
+    def __init__(self, signal: Signal, names: Sequence[str]) -> None:
+        self._request, self._field = _REQUESTS[signal]
+        self._names = tuple(dict.fromkeys(names))
+
+    def add(self, body: bytes, headers: Sequence[tuple[str, bytes | None]]) -> bytes:
+        """
+        *body* with the attributes; itself if *headers* has none of the names.
+
+        Raises:
+            Malformed: If *body* is no request of the signal.
+        """
+        found: dict[str, str] = {}
+        for name, content in headers:
+            if name in self._names and name not in found:
+                found[name] = (content or b"").decode(errors="replace")
+        if not found:
+            return body
+        try:
+            request = self._request.FromString(body)
+        except DecodeError as error:
+            raise Malformed("the body is no valid OTLP request") from error
+        for group in getattr(request, self._field):
+            for name, text in found.items():
+                _put(group.resource.attributes, f"kafka.header.{name}", text)
+        encoded: bytes = request.SerializeToString()
+        return encoded
+
+
+def _put(attributes: Any, key: str, text: str) -> None:
+    for attribute in attributes:
+        if attribute.key == key:
+            attribute.value.Clear()
+            attribute.value.string_value = text
+            return
+    attributes.add(key=key).value.string_value = text

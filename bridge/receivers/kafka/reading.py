@@ -1,0 +1,68 @@
+"""From Kafka records to entries of a lane: decoding, counting, headers. Pure."""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from bridge.core import NO_METADATA, Malformed, Metadata, Signal
+from bridge.flow import ReadRecord, SourceRecord
+from bridge.receivers.kafka.encodings import Decode
+from bridge.receivers.kafka.header_extraction import HeaderAttributes
+from bridge.wire import count_items
+
+PACKING_HEADER = "bridge-packing"
+"""What our exporter marks packed records with: of no meaning to a pipeline."""
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class RecordReader:
+    """
+    Reads the records of one topic.
+
+    Every header becomes metadata (lower-case name), as do ``kafka.topic`` and
+    ``kafka.partition``. Only records with equal headers are joined later, so a batch has one
+    answer for each; ``kafka.offset`` differs in every record and is set for batches of one.
+    """
+
+    def __init__(self, signal: Signal, decode: Decode, attributes: HeaderAttributes | None) -> None:
+        self.signal = signal
+        self._decode = decode
+        self._attributes = attributes
+        # What changes: the last metadata made, since neighbours mostly share theirs.
+        self._known: tuple[str, int, Headers] | None = None
+        self._metadata: Metadata = NO_METADATA
+
+    def read(self, record: SourceRecord) -> ReadRecord:
+        """The entry of one record; with a fault if it is not what it should be."""
+        metadata = self._metadata_of(record)
+        try:
+            body = self._decode(record)
+            if self._attributes is not None:
+                body = self._attributes.add(body, record.headers)
+            items = count_items(self.signal, body)
+        except Malformed as fault:
+            return ReadRecord(record.offset, record.timestamp, b"", 0, metadata, record, fault)
+        return ReadRecord(record.offset, record.timestamp, body, items, metadata, record)
+
+    def _metadata_of(self, record: SourceRecord) -> Metadata:
+        key = (record.topic, record.partition, record.headers)
+        if key != self._known:
+            self._known = key
+            self._metadata = _metadata(record)
+        return self._metadata
+
+
+def _metadata(record: SourceRecord) -> Metadata:
+    values: dict[str, list[str]] = {}
+    for name, content in record.headers:
+        if name != PACKING_HEADER:
+            text = (content or b"").decode(errors="replace")
+            values.setdefault(name.lower(), []).append(text)
+    values["kafka.topic"] = [record.topic]
+    values["kafka.partition"] = [str(record.partition)]
+    return MappingProxyType({name: tuple(texts) for name, texts in values.items()})
+
+
+def with_offset(metadata: Metadata, offset: int) -> Metadata:
+    """*metadata* of a batch that holds the one record at *offset*."""
+    return MappingProxyType({**metadata, "kafka.offset": (str(offset),)})
