@@ -6,7 +6,11 @@ The Collector's YAML to checked models, with the place of every mistake.
 """
 
 from bridge.config.codes import CODES, Code
+from bridge.config.differences import Difference, differences
 from bridge.config.errors import ConfigErrors
+from bridge.config.explaining import Explanation, UnknownKeyError, explain
+from bridge.config.factories import BrokenComponentError, load_factory
+from bridge.config.graphs import Graph, graph, to_dot, to_mermaid
 from bridge.config.load import load
 from bridge.config.loaded import (
     KINDS,
@@ -19,7 +23,9 @@ from bridge.config.loaded import (
 from bridge.config.position import Position, Source
 from bridge.config.problems import Problem, in_order
 from bridge.config.rendering import STYLES, render_json, render_plain, segments
+from bridge.config.schema import json_schema
 from bridge.config.telemetry import LogSettings, Telemetry
+from bridge.config.values import Value, to_tree, to_yaml, values
 
 __all__ = [
     # Loading.
@@ -44,4 +50,21 @@ __all__ = [
     "render_json",
     "segments",
     "STYLES",
+    # Looking into it.
+    "explain",
+    "Explanation",
+    "UnknownKeyError",
+    "BrokenComponentError",
+    "load_factory",
+    "differences",
+    "Difference",
+    "json_schema",
+    "values",
+    "Value",
+    "to_yaml",
+    "to_tree",
+    "graph",
+    "Graph",
+    "to_mermaid",
+    "to_dot",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bridge.config.collector import COLLECTOR_TYPES, is_collector_key
 from bridge.config.decoding import Section, decode
+from bridge.config.factories import BrokenComponentError, load_factory
 from bridge.config.loaded import KINDS, ComponentConfig, FactorySource
 from bridge.config.nodes import Entry, MapNode, Node, Path, ScalarNode, describe
 from bridge.config.problems import Problem
@@ -81,10 +82,9 @@ class _Reader:
             self._unknown(type_name, entry, path)
             return None
         try:
-            return self.factories.factory(self.kind, type_name)
-        except (ImportError, AttributeError, TypeError, KeyError) as error:
-            message = f"{path} cannot be loaded: {type(error).__name__}: {error}"
-            self._report("BR-1208", message, entry, path)
+            return load_factory(self.factories, self.kind, type_name)
+        except BrokenComponentError as error:
+            self._report("BR-1208", str(error), entry, path)
             return None
 
     def _unknown(self, type_name: str, entry: Entry, path: str) -> None:

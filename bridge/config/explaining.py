@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bridge.config.factories import load_factory
 from bridge.config.fields import Field, at, describe_type, element, fields, find_field, models_in
 from bridge.config.loaded import KINDS, FactorySource
 from bridge.config.telemetry import TelemetrySection
@@ -44,6 +45,7 @@ def explain(key: str, factories: FactorySource) -> Explanation:
 
     Raises:
         UnknownKeyError: If there is no such key.
+        BrokenComponentError: If the component that it belongs to cannot be loaded.
     """
     steps = [step for step in key.strip().strip(".").split(".") if step]
     if not steps:
@@ -71,7 +73,7 @@ def _root(steps: Sequence[str], factories: FactorySource) -> tuple[list[str], An
     if first not in KINDS:
         homes = [kind for kind in KINDS if _type(first) in factories.types(kind)]
         if len(homes) == 1:
-            return [homes[0], first], factories.factory(homes[0], _type(first)).config, rest
+            return [homes[0], first], load_factory(factories, homes[0], _type(first)).config, rest
         if homes:
             choice = " or ".join(f"{kind}.{first}" for kind in homes)
             raise UnknownKeyError(f"{first} exists in several sections: write {choice}")
@@ -82,7 +84,7 @@ def _root(steps: Sequence[str], factories: FactorySource) -> tuple[list[str], An
         raise UnknownKeyError(f"{first} holds components: {', '.join(known)}; name one")
     if _type(rest[0]) not in known:
         raise _unknown(f"{first}.{rest[0]}", rest[0], known)
-    return [first, rest[0]], factories.factory(first, _type(rest[0])).config, rest[1:]
+    return [first, rest[0]], load_factory(factories, first, _type(rest[0])).config, rest[1:]
 
 
 def _type(component: str) -> str:

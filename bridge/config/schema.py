@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from bridge.config.factories import load_factory
 from bridge.config.loaded import KINDS, FactorySource
 from bridge.config.telemetry import TelemetrySection
 
@@ -32,6 +33,9 @@ def json_schema(factories: FactorySource) -> dict[str, Any]:
 
     Values may also be references (``${env:NAME}``), sections may be empty, and
     ``service.telemetry`` takes keys that it does not know, since they only make a warning.
+
+    Raises:
+        BrokenComponentError: If a component cannot be loaded.
     """
     definitions: dict[str, Any] = {"reference": _REFERENCE}
     properties: dict[str, Any] = {}
@@ -39,7 +43,7 @@ def json_schema(factories: FactorySource) -> dict[str, Any]:
         patterns: dict[str, Any] = {}
         for type_name in factories.types(kind):
             name = f"{kind}.{type_name}"
-            factory = factories.factory(kind, type_name)
+            factory = load_factory(factories, kind, type_name)
             _define(name, factory.config, definitions)
             patterns[f"^{type_name}(/.+)?$"] = _or_null({"$ref": f"#/$defs/{name}"})
         properties[kind] = _or_null(

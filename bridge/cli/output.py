@@ -1,0 +1,54 @@
+"""Text for people, JSON for machines, and no colours into a pipe."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Literal, TextIO
+
+from bridge.config import STYLES, Problem, render_json, render_plain, segments
+
+Output = Literal["text", "json"]
+
+
+def print_json(data: object) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_failure(message: str, advice: str, output: Output) -> None:
+    """Why a verb failed: on standard error, or as JSON on standard output."""
+    if output == "json":
+        print_json({"ok": False, "error": message, "advice": advice})
+        return
+    print(f"otlp-bridge: {message}", file=sys.stderr)
+    if advice:
+        print(advice, file=sys.stderr)
+
+
+def print_problems(problems: Sequence[Problem], output: Output) -> None:
+    """The problems of a configuration: on standard error, or as JSON on standard output."""
+    if output == "json":
+        print_json({"ok": not any(map(_is_error, problems)), "problems": render_json(problems)})
+    elif wants_colours(sys.stderr):
+        _print_coloured(problems)
+    else:
+        print(render_plain(problems), file=sys.stderr)
+
+
+def wants_colours(stream: TextIO) -> bool:
+    """Whether *stream* is a terminal and nobody asked for plain text (``NO_COLOR``)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _is_error(problem: Problem) -> bool:
+    return problem.is_error
+
+
+def _print_coloured(problems: Sequence[Problem]) -> None:
+    # Only for eyes: a run in a container never pays for it.
+    from rich.console import Console
+    from rich.text import Text
+
+    text = Text.assemble(*((part, STYLES[style]) for part, style in segments(problems)))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, end="")
