@@ -14,6 +14,9 @@ from typing import Any
 
 import aiohttp
 
+PROGRAM = os.environ.get("OTLP_BRIDGE") or str(Path(sys.executable).with_name("otlp-bridge"))
+"""The command under test; the variable names another installation, such as a built wheel's."""
+
 READY_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 40.0
 _POLL_S = 0.05
@@ -41,10 +44,9 @@ class BridgeProcess:
         file, ready = self.folder / f"{self.name}.yaml", self.folder / f"{self.name}.ready"
         file.write_text(self.config)
         ready.unlink(missing_ok=True)
-        program = str(Path(sys.executable).with_name("otlp-bridge"))
         with (self.folder / f"{self.name}.log").open("ab") as log:
             self.process = await create_subprocess_exec(
-                program,
+                PROGRAM,
                 "run",
                 "--config",
                 str(file),

@@ -172,7 +172,7 @@ async def test_start_without_kafka_waits_for_it(tmp_path: Path) -> None:
     with KafkaServer() as server:
         kafka = Kafka(server)
         topic = await kafka.create_topic(partitions=3)
-        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.shut_down)
         async with running_backend() as backend:
             config = BOTH.format(
                 grpc=0,
