@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from bridge.core import ACCEPTED, Batch, Deadline, Malformed, Receipt, Refused, Settings, Stage
+from bridge.core import (
+    ACCEPTED,
+    Batch,
+    Deadline,
+    Malformed,
+    Receipt,
+    Refused,
+    Settings,
+    Stage,
+    State,
+    Status,
+)
 from bridge.ottl import OttlError
 from bridge.processors._rewrite import Change, rewrite
 
@@ -27,7 +38,8 @@ class RewritingStage:
         self._change = change
 
     async def start(self) -> None:
-        """Nothing to do."""
+        """Nothing to open."""
+        self._settings.report(Status(State.OK))
 
     async def stop(self, deadline: Deadline) -> None:
         """Nothing to do: nothing is held."""

@@ -1,8 +1,8 @@
 """The running whole: components in order, drained within a deadline."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import structlog
 
@@ -17,6 +17,14 @@ log = structlog.get_logger()
 
 START_TIMEOUT_S = 30.0
 """No component may take longer to start: those that wait for others do it in the background."""
+
+
+class Stoppable(Protocol):
+    """The embedded broker, as far as the service knows it."""
+
+    async def stop(self) -> None:
+        """Release everything."""
+        ...
 
 
 class Service:
@@ -44,6 +52,7 @@ class Service:
         self.host = ServiceHost(self._book)
         self._assembly: Assembly | None = None
         self._started: list[Part] = []
+        self._broker: Stoppable | None = None
         self._metrics_server: MetricsServer | None = None
         show_process(self.metrics, self._clock)
 
@@ -57,8 +66,9 @@ class Service:
             ConfigError: If a component cannot work as configured.
         """
         try:
+            config = await self._with_embedded_broker()
             self._assembly = Assembler(
-                self._config, self._book, self.host, self._clock, self.metrics
+                config, self._book, self.host, self._clock, self.metrics
             ).build()
             await self._start_metrics()
             for part in self._assembly.start_order:
@@ -92,6 +102,9 @@ class Service:
         if self._metrics_server is not None:
             await self._metrics_server.stop(deadline)
             self._metrics_server = None
+        if self._broker is not None:
+            await self._broker.stop()
+            self._broker = None
 
     def endpoints(self) -> dict[str, str]:
         """Every bound address by component and protocol, as ``host:port``."""
@@ -113,6 +126,15 @@ class Service:
             name: "; ".join(entry.status.reason or entry.status.state.value for entry in entries)
             for name, entries in self._book.troubles().items()
         }
+
+    async def _with_embedded_broker(self) -> LoadedConfig:
+        # Most configs name a real Kafka, and need neither the module nor its library.
+        if not any("embedded" in brokers for brokers in _brokers(self._config)):
+            return self._config
+        from bridge.service.embedded import start_embedded
+
+        config, self._broker = await start_embedded(self._config)
+        return config
 
     async def _start_metrics(self) -> None:
         address = self._config.telemetry.metrics_address
@@ -150,3 +172,9 @@ class Service:
             [part for part in self._assembly.extensions if part in started],
         ]
         return [group for group in groups if group]
+
+
+def _brokers(config: LoadedConfig) -> Iterator[Sequence[str]]:
+    for parts in (config.receivers, config.exporters):
+        for part in parts.values():
+            yield getattr(part.options, "brokers", ())

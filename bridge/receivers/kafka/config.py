@@ -335,6 +335,13 @@ class KafkaReceiverOptions(ClientConfig):
             signal
         ]
 
+    def topics_of(self, signal: Signal) -> tuple[str, ...]:
+        """The topics of *signal*, or patterns of them, with the older spellings and the default."""
+        section = self.section(signal)
+        if section.topics:
+            return tuple(dict.fromkeys(section.topics))
+        return (section.topic or self.topic or TOPIC_DEFAULTS[signal],)
+
     def encoding_of(self, signal: Signal) -> str:
         """What records of *signal* hold."""
         section = self.section(signal)

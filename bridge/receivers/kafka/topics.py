@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bridge.core import ConfigError, Signal
 from bridge.kafka import Subscription
-from bridge.receivers.kafka.config import TOPIC_DEFAULTS, KafkaReceiverOptions, SignalTopics
+from bridge.receivers.kafka.config import KafkaReceiverOptions, SignalTopics
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def plan_topics(config: KafkaReceiverOptions, wanted: Collection[Signal]) -> Top
         if section.is_pattern:
             patterns.append((signal, _joined(section)))
             continue
-        for topic in _names(config, section, signal):
+        for topic in config.topics_of(signal):
             if topic in signals:
                 raise ConfigError(
                     f"topic {topic} is to be read as {signals[topic].value} and as {signal.value}: "
@@ -55,12 +55,6 @@ def plan_topics(config: KafkaReceiverOptions, wanted: Collection[Signal]) -> Top
             signals[topic] = signal
     compiled = tuple((signal, re.compile(pattern)) for signal, pattern in patterns)
     return TopicPlan(_subscription(signals, [text for _, text in patterns]), signals, compiled)
-
-
-def _names(config: KafkaReceiverOptions, section: SignalTopics, signal: Signal) -> tuple[str, ...]:
-    if section.topics:
-        return tuple(dict.fromkeys(section.topics))
-    return (section.topic or config.topic or TOPIC_DEFAULTS[signal],)
 
 
 def _subscription(signals: Collection[str], patterns: list[str]) -> Subscription:
