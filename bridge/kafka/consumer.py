@@ -159,9 +159,16 @@ class ConsumerClient:
         May wait longer while the group rebalances. If it raises, records may have been thrown
         away: seek every partition back to where you are (K20 of the reference).
         """
-        found: Records = await self._consumer.getmany(
-            *partitions, timeout_ms=round(timeout_s * 1000), max_records=records_max
-        )
+        try:
+            found: Records = await self._consumer.getmany(
+                *partitions, timeout_ms=round(timeout_s * 1000), max_records=records_max
+            )
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # It hands on the end of its own task, which must not look like the end of ours.
+            raise kafka.KafkaError("a task of the client was cancelled") from error
         return found
 
     def assignment(self) -> frozenset[TopicPartition]:

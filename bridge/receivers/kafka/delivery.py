@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from bridge import wire
 from bridge.core import (
     Batch,
     DeliveryError,
@@ -22,7 +23,6 @@ from bridge.flow import Backoff, Chunk, Health, Lane, ReadRecord
 from bridge.receivers.kafka.poison import Poison
 from bridge.receivers.kafka.reading import with_offset
 from bridge.receivers.kafka.route import DENIED_INTERVAL_S, Route
-from bridge.wire import join
 
 log = structlog.get_logger()
 
@@ -160,5 +160,5 @@ def make_batch(source: str, lane: Lane, entries: Sequence[ReadRecord], signal: S
     metadata = entries[0].metadata
     if len(entries) == 1:
         metadata = with_offset(metadata, entries[0].offset)
-    body = join([entry.body for entry in entries])
+    body = wire.join([entry.body for entry in entries])
     return Batch(signal, body, items, Origin(source, None, lane, tuple(records)), metadata)
