@@ -112,7 +112,7 @@ class Request(Body):
         self.head = head
         self.content_length = content_length
         self.keep_alive = head.keep_alive
-        self.progress_at = now
+        self.began_at = self.progress_at = now
 
     def __repr__(self) -> str:
         state = "complete" if self.complete else "arriving"

@@ -207,12 +207,16 @@ class Http1Protocol(asyncio.Protocol):
             self._state.respond(first, self._handler.expired(first))
             self._cancel(first)
         request = self._state.receiving
-        if request is not None and now - request.progress_at >= timeouts.body_s:
+        if request is None:
+            return
+        stalled = False
+        if now - request.progress_at >= timeouts.body_s:
             progress_bytes = request.received_bytes - request.progress_bytes
-            if progress_bytes < timeouts.body_progress_bytes_min:
-                self._close_reason = "body_timeout"
-                self._state.fail(self._handler.timed_out, "the body does not arrive")
+            stalled = progress_bytes < timeouts.body_progress_bytes_min
             request.progress_at, request.progress_bytes = now, request.received_bytes
+        if stalled or 0 < timeouts.request_s <= now - request.began_at:
+            self._close_reason = "body_timeout"
+            self._state.fail(self._handler.timed_out, "the body does not arrive")
 
     def _begin_drain(self, reason: str) -> None:
         state = self._state

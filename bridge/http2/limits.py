@@ -33,13 +33,15 @@ class Timeouts:
     """
     How long one peer may take. Seconds.
 
-    `body_s` is how long a body may go without `body_progress_bytes_min` new bytes. `age_s` counts
-    from the connection's start and is spread by 10 % either way, so that connections opened
-    together do not end together; `age_grace_s` is left to the requests in flight then.
+    `request_s` is for a whole request, 0 for no such limit (HTTP/1 only). `body_s` is how long a
+    body may go without `body_progress_bytes_min` new bytes. `age_s` counts from the connection's
+    start and is spread by 10 % either way, so that connections opened together do not end
+    together; `age_grace_s` is left to the requests in flight then.
     """
 
     handshake_s: float = 10.0
     head_s: float = 10.0
+    request_s: float = 0.0
     body_s: float = 30.0
     body_progress_bytes_min: int = 4 << 10
     idle_s: float = 75.0

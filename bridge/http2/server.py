@@ -118,7 +118,9 @@ class Server:
 
     def opened(self, connection: Connection) -> bool:
         """Take a new connection into the books; `False` if it must be closed."""
-        if self._stopping or len(self.connections) >= self._connections_max:
+        if self._stopping:
+            return False
+        if len(self.connections) >= self._connections_max:
             self.log.warning("connection_refused", connections=len(self.connections))
             self._count_closed("refused")
             return False

@@ -8,6 +8,8 @@ from bridge.core import ComponentId
 from bridge.options import Duration, Headers, Options, TlsServer, parse_endpoint
 
 MIB: Final = 1 << 20
+MESSAGE_MIB: Final = 64
+CONCURRENT_STREAMS: Final = 100
 
 Compression = Literal["", "gzip", "zstd", "zlib", "deflate"]
 
@@ -136,11 +138,14 @@ class GrpcOptions(_Listener):
     transport: Literal["tcp", "tcp4", "tcp6"] = "tcp"
     """IP version: tcp for what the host resolves to."""
 
-    max_recv_msg_size_mib: int = Field(default=64, ge=1, le=2048)
-    """Largest message in MiB, as sent and decompressed. OTLP 1.11's default; the Collector: 4."""
+    max_recv_msg_size_mib: int = Field(default=MESSAGE_MIB, ge=0, le=2048)
+    """
+    Largest message in MiB, as sent and decompressed; 0 is the default. OTLP 1.11's default; the
+    Collector: 4.
+    """
 
-    max_concurrent_streams: int = Field(default=100, ge=1, le=100_000)
-    """Calls in flight on one connection. The Collector: no limit."""
+    max_concurrent_streams: int = Field(default=CONCURRENT_STREAMS, ge=0, le=100_000)
+    """Calls in flight on one connection; 0 is the default. The Collector: no limit."""
 
     keepalive: Keepalive = Keepalive()
     """How long connections live."""
@@ -159,6 +164,16 @@ class GrpcOptions(_Listener):
 
     _endpoint = field_validator("endpoint")(_check_endpoint)
 
+    @property
+    def message_bytes_max(self) -> int:
+        """`max_recv_msg_size_mib` in bytes, with its default resolved."""
+        return (self.max_recv_msg_size_mib or MESSAGE_MIB) * MIB
+
+    @property
+    def concurrent_streams_max(self) -> int:
+        """`max_concurrent_streams` with its default resolved."""
+        return self.max_concurrent_streams or CONCURRENT_STREAMS
+
 
 class HttpOptions(_Listener):
     """OTLP over HTTP/1.1, protobuf and JSON."""
@@ -172,7 +187,7 @@ class HttpOptions(_Listener):
     cors: Cors | None = None
     """Browsers of other origins that may send; none without it."""
 
-    max_request_body_size: int = Field(default=64 * MIB, ge=0)
+    max_request_body_size: int = Field(default=MESSAGE_MIB * MIB, ge=0)
     """
     Largest body in bytes, as sent and decompressed; 0 is the default. OTLP 1.11's default; the
     Collector: 20 MiB.
@@ -192,6 +207,9 @@ class HttpOptions(_Listener):
 
     logs_url_path: str = "/v1/logs"
     """Path for logs."""
+
+    read_timeout: Duration = Field(default=0.0, ge=0)
+    """Seconds for a whole request; 0: no limit but `body_progress_timeout`, as in the Collector."""
 
     keep_alives_enabled: bool = True
     """Whether connections are used for more than one request."""
@@ -223,7 +241,7 @@ class HttpOptions(_Listener):
     @property
     def body_bytes_max(self) -> int:
         """`max_request_body_size` with its default resolved."""
-        return self.max_request_body_size or 64 * MIB
+        return self.max_request_body_size or MESSAGE_MIB * MIB
 
 
 class Protocols(Options):
@@ -279,9 +297,7 @@ class OtlpReceiverOptions(Options):
     @model_validator(mode="after")
     def _budget_holds_a_request(self) -> Self:
         grpc, http = self.protocols.grpc, self.protocols.http
-        largest = max(
-            grpc.max_recv_msg_size_mib * MIB if grpc else 0, http.body_bytes_max if http else 0
-        )
+        largest = max(grpc.message_bytes_max if grpc else 0, http.body_bytes_max if http else 0)
         if self.max_in_flight_mib * MIB < 2 * largest:
             raise ValueError(
                 f"max_in_flight_mib must hold a largest request twice, compressed and not: at "

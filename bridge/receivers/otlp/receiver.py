@@ -124,13 +124,13 @@ class OtlpReceiver:
             {**methods, **self._health.methods},
             clock=self._settings.clock,
             budget=self._budget,
-            message_bytes_max=config.max_recv_msg_size_mib * MIB,
+            message_bytes_max=config.message_bytes_max,
             answer_s=self._config.answer_timeout,
             answers=answers,
             guard=None if authenticator is None else make_guard(authenticator, answers),
         )
         limits = Http2Limits(
-            concurrent_streams_max=config.max_concurrent_streams,
+            concurrent_streams_max=config.concurrent_streams_max,
             header_list_bytes_max=config.max_header_size,
             resets_max_per_10s=config.max_resets_per_10s,
             control_frames_max_per_10s=config.max_control_frames_per_10s,
@@ -174,6 +174,7 @@ class OtlpReceiver:
             handshake_s=config.handshake_timeout,
             head_s=config.read_header_timeout,
             body_s=config.body_progress_timeout,
+            request_s=config.read_timeout,
             write_s=config.write_timeout,
             idle_s=config.idle_timeout,
             age_s=config.max_connection_age,

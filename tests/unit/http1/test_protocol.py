@@ -174,6 +174,18 @@ async def test_body_that_moves_on_is_left_alone(fixture: Fixture) -> None:
     assert not fixture.transport.closed
 
 
+async def test_whole_request_may_have_a_limit() -> None:
+    """However well its body moves on."""
+    fixture = Fixture(Timeouts(request_s=20.0))
+    answers = await fixture.receive(post(b"x" * 100_000)[:-100_000])
+    for _ in range(21):
+        answers += await fixture.receive(b"x" * 2_000)
+        answers += await fixture.advance(1.0)
+
+    assert statuses(answers) == [408]
+    assert fixture.transport.closed
+
+
 async def test_idle_connection_is_closed(fixture: Fixture) -> None:
     """75 seconds after the last answer, without a word: HTTP/1 has none for it."""
     fixture.handler.open.set()

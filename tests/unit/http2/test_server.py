@@ -58,13 +58,18 @@ async def test_stop_waits_for_requests_in_flight(fixture: Fixture) -> None:
 
     stopping = asyncio.create_task(fixture.server.stop(Deadline.after(10, fixture.clock)))
     await asyncio.sleep(0)
-    with pytest.raises(ConnectionError):
-        await asyncio.open_connection("127.0.0.1", fixture.port)
+    try:
+        late_reader, late_writer = await asyncio.open_connection("127.0.0.1", fixture.port)
+        late = await late_reader.read()
+        late_writer.close()
+    except ConnectionError:
+        late = b""
     fixture.handler.open.set()
     received = await reader.read()
     await stopping
     writer.close()
 
+    assert late == b""
     assert OK.body in [each.payload for each in parse(received)]
     assert set() == fixture.server.connections
 

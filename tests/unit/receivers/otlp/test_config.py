@@ -28,6 +28,20 @@ def test_empty_sections_take_the_defaults() -> None:
     assert options.answer_timeout == 4.0
 
 
+def test_zero_is_the_default_of_limits() -> None:
+    """As people write it who want the Collector's default."""
+    options = load(
+        grpc={"max_recv_msg_size_mib": 0, "max_concurrent_streams": 0},
+        http={"max_request_body_size": 0, "read_timeout": "0s"},
+    )
+
+    grpc, http = options.protocols.grpc, options.protocols.http
+    assert grpc is not None
+    assert http is not None
+    assert grpc.message_bytes_max == http.body_bytes_max == 64 * MIB
+    assert grpc.concurrent_streams_max == 100
+
+
 def test_protocol_that_is_not_named_is_off() -> None:
     """As in the Collector."""
     assert load(grpc={}).protocols.http is None
