@@ -75,12 +75,14 @@ class GrpcSender(asyncio.Protocol):
         self._backlog: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        """Begin to send."""
+        self.transport = transport
         transport.write(PREFACE + WINDOWS)
         for _ in range(self._in_flight):
             self._send()
 
     def data_received(self, data: bytes) -> None:
+        """Count answers; each makes room for the next request."""
         data = self._tail + data
         position = 0
         while len(data) - position >= 9:
@@ -95,7 +97,7 @@ class GrpcSender(asyncio.Protocol):
                 self._window += int.from_bytes(data[position + 9 : position + 13], "big")
                 self._flush()
             elif kind == 4 and not flags & 1:
-                self._transport.write(b"\0\0\0\4\1\0\0\0\0")
+                self.transport.write(b"\0\0\0\4\1\0\0\0\0")
             elif kind in (3, 7):
                 raise RuntimeError(f"the server sent frame {kind}: {data[position:]!r}")
             position += 9 + length
@@ -147,7 +149,7 @@ class GrpcSender(asyncio.Protocol):
         while self._backlog and len(self._backlog[0]) <= self._window:
             frames = self._backlog.pop(0)
             self._window -= len(self._message)
-            self._transport.write(frames)
+            self.transport.write(frames)
 
 
 class HttpSender(asyncio.Protocol):
@@ -159,10 +161,12 @@ class HttpSender(asyncio.Protocol):
         self._left = left
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        """Begin to send."""
+        self.transport = transport
         self._send()
 
     def data_received(self, data: bytes) -> None:
+        """Count answers; each makes room for the next request."""
         if not data.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(data.decode())
         self._send()
@@ -173,7 +177,7 @@ class HttpSender(asyncio.Protocol):
                 self.done.set_result(None)
             return
         self._left[0] -= 1
-        self._transport.write(self._request)
+        self.transport.write(self._request)
 
 
 async def send(kind: str, ports: dict[str, int], body: bytes, args: argparse.Namespace) -> None:
@@ -213,7 +217,7 @@ async def send(kind: str, ports: dict[str, int], body: bytes, args: argparse.Nam
         ]
     await asyncio.gather(*(sender.done for sender in senders))
     for sender in senders:
-        sender._transport.close()
+        sender.transport.close()
 
 
 def main() -> None:
