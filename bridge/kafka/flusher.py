@@ -191,37 +191,33 @@ class Flusher:
     async def _ship(self, lane: _Lane, entries: list[Entry]) -> None:
         """Write *entries* as one batch, again and again, as long as somebody waits for them."""
         wait_s = _RESEND_FIRST_S
+        _doubt(entries, 1)
         while entries:
             records = to_records(entries)
-            _in_flight(entries, 1)
             try:
                 written = await self._write(lane, records, _timeout_s(entries))
             except TooLarge as error:
+                _doubt(entries, -1)
                 await self._ship_smaller(lane, entries, error)
                 return
             except Retryable as error:
                 self._events.attempt_failed(lane.topic, sum(e.items for e in entries), error)
-                if not self._options.resend:
+                if not self._options.resend or _timeout_s(entries) == 0.0:
                     _fail(entries, error)
-                last: DeliveryError = error
+                    return
             except DeliveryError as error:
+                _doubt(entries, -1)
                 _fail(entries, error)
                 return
             else:
                 self._events.written(lane.topic, lane.partition, records, written)
+                _doubt(entries, -1)
                 for entry in entries:
                     entry.ticket.acknowledged(entry.items)
                 return
-            finally:
-                _in_flight(entries, -1)
+            await self._clock.sleep(wait_s)
+            wait_s = min(wait_s * 2, self._options.resend_max_s)
             entries = [entry for entry in entries if entry.ticket.live]
-            if entries and _timeout_s(entries) == 0.0:
-                _fail(entries, last)
-                return
-            if entries:
-                await self._clock.sleep(wait_s)
-                wait_s = min(wait_s * 2, self._options.resend_max_s)
-                entries = [entry for entry in entries if entry.ticket.live]
 
     async def _write(
         self, lane: _Lane, records: list[OutRecord], timeout_s: float | None
@@ -282,6 +278,7 @@ def _fail(entries: Iterable[Entry], error: DeliveryError) -> None:
         entry.ticket.failed(error)
 
 
-def _in_flight(entries: Iterable[Entry], sign: int) -> None:
+def _doubt(entries: Iterable[Entry], sign: int) -> None:
+    """From its first attempt on until it is acknowledged or refused, a batch may be written."""
     for entry in entries:
-        entry.ticket.in_flight_items += sign * entry.items
+        entry.ticket.in_doubt_items += sign * entry.items

@@ -28,7 +28,7 @@ class Ticket:
         "_open",
         "acknowledged_items",
         "deadline",
-        "in_flight_items",
+        "in_doubt_items",
         "live",
         "on_death",
         "rejected_items",
@@ -39,7 +39,7 @@ class Ticket:
         self.on_death = on_death
         self.live = True
         self.acknowledged_items = 0
-        self.in_flight_items = 0
+        self.in_doubt_items = 0
         self.rejected_items = 0
         self._messages: list[str] = []
         self._open = 1  # The one of `seal`: entries may settle while others are being added.

@@ -196,7 +196,7 @@ class KafkaExporter:
         finally:
             self._expiry.forget(ticket)
             if not ticket.settled:
-                in_doubt = ticket.acknowledged_items + ticket.in_flight_items
+                in_doubt = ticket.acknowledged_items + ticket.in_doubt_items
                 self._figures.possible_duplicates[batch.signal].add(in_doubt)
                 ticket.give_up()
 

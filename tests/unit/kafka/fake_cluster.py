@@ -30,7 +30,8 @@ class FakeCluster:
     Topics, what was written to them, and how the next sends go.
 
     `script` holds one entry a send: an error to raise, ``"hang"``, or ``"lose"`` (written, but the
-    answer never comes). An empty script acknowledges. `connects` does the same for connecting.
+    answer never comes). An empty script acknowledges. `connects` does the same for connecting, and
+    `connected` is set when a second producer has connected.
     """
 
     topics: dict[str, int] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class FakeCluster:
     batches: list[tuple[str, int, int]] = field(default_factory=list)
     producers: list["FakeRaw"] = field(default_factory=list)
     wraps: bool = False
+    connected: asyncio.Event = field(default_factory=asyncio.Event)
 
     def opening(self, idempotent: bool = True) -> Opening:
         """Producers of this cluster."""
@@ -74,6 +76,8 @@ class FakeRaw:
     async def start(self, timeout_s: float) -> None:
         if self.cluster.connects:
             raise self.cluster.connects.pop(0)
+        if len(self.cluster.producers) > 1:
+            self.cluster.connected.set()
 
     @property
     def idle(self) -> bool:

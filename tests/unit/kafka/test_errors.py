@@ -1,0 +1,75 @@
+"""What Kafka says becomes what we say, with the command that mends it."""
+
+import ssl
+
+import aiokafka.errors as kafka
+import pytest
+
+from bridge.core import Denied, Malformed, Refused, TooLarge, Unavailable
+from bridge.kafka import is_denied, map_kafka_error
+
+DENIED = [
+    (kafka.TopicAuthorizationFailedError(), "--allow-principal User:me --operation Write"),
+    (kafka.GroupAuthorizationFailedError(), "--group spans-group"),
+    (kafka.ClusterAuthorizationFailedError(), "--operation IdempotentWrite"),
+    (
+        kafka.UnknownTopicOrPartitionError(),
+        "kafka-topics --bootstrap-server b:1 --create --topic t",
+    ),
+    (kafka.InvalidTopicError(), "1 to 249"),
+    (kafka.SaslAuthenticationFailed(), "auth.sasl of User:me"),
+    (kafka.AuthenticationFailedError(), "kafka-configs"),
+    (kafka.UnsupportedSaslMechanismError(), "sasl.enabled.mechanisms"),
+    (kafka.UnsupportedVersionError(), "Kafka 2.1"),
+    (kafka.InvalidRequiredAcksError(), "required_acks"),
+    (kafka.PolicyViolationError(), "policy"),
+    (ssl.SSLCertVerificationError("unable to get local issuer"), "tls.ca_file"),
+    (ssl.SSLError("wrong version number"), "openssl s_client"),
+]
+
+
+@pytest.mark.parametrize(("error", "hint"), DENIED)
+def test_error_about_us_is_denied_with_a_hint(error: BaseException, hint: str) -> None:
+    """The hint names the principal, resource and broker to type."""
+    mapped = map_kafka_error(
+        error, what="write", topic="t", group="spans-group", principal="User:me", broker="b:1"
+    )
+
+    assert isinstance(mapped, Denied)
+    assert hint in mapped.hint
+    assert is_denied(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        kafka.NotLeaderForPartitionError(),
+        kafka.UnknownError(),
+        kafka.KafkaConnectionError("x"),
+        kafka.OutOfOrderSequenceNumber(),
+        ConnectionResetError("gone"),
+        TimeoutError(),
+        RuntimeError("unheard of"),
+    ],
+)
+def test_error_that_may_pass_is_unavailable(error: BaseException) -> None:
+    """What is not known is kept and tried again, never dropped."""
+    mapped = map_kafka_error(error, what="write to topic t")
+
+    assert isinstance(mapped, Unavailable)
+    assert str(mapped).startswith("cannot write to topic t: ")
+    assert not is_denied(error)
+
+
+def test_error_about_the_data_is_permanent() -> None:
+    """Sizes and timestamps."""
+    assert isinstance(map_kafka_error(kafka.MessageSizeTooLargeError(), what="write"), TooLarge)
+    assert isinstance(map_kafka_error(kafka.InvalidTimestampError(), what="write"), Refused)
+
+
+def test_error_of_ours_passes_through() -> None:
+    """Nothing is translated twice."""
+    error = Malformed("x")
+
+    assert error is map_kafka_error(error, what="write")
+    assert is_denied(Denied("x"))
