@@ -1,0 +1,189 @@
+"""Deciding traces: in time, early, or by an earlier decision."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from bridge.processors._gathering.cache import DecisionCache
+from bridge.processors._gathering.decision import Decision, Judge
+from bridge.processors._gathering.lane import Lane, Moment
+from bridge.processors._gathering.ledger import Ledger
+from bridge.processors._gathering.telemetry import Telemetry, observe_many
+from bridge.processors._gathering.trace import Parts, Trace
+from bridge.wire import is_trace_id
+
+_SHED_AT_ONCE = 64  # Traces that are decided early before the account is looked at again.
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """
+    Limits of an engine. 0 is no limit for `traces_max` and `trace_bytes_max`.
+
+    Above `trace_bytes_max` a trace is not sampled, above `trace_bytes_early` it is decided on what
+    is there. `undelivered_bytes_max` is the part of `held_bytes_max` that may wait for the backend.
+    """
+
+    held_bytes_max: int
+    undelivered_bytes_max: int
+    traces_max: int = 0
+    trace_bytes_max: int = 0
+    trace_bytes_early: int = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """The decisions that late spans follow."""
+
+    sampled: DecisionCache
+    not_sampled: DecisionCache
+
+
+class Decider:
+    """
+    Decides traces and does what follows from it.
+
+    Args:
+        timer:
+            Seconds for measuring how long deciding takes; it decides nothing.
+        ask_in_time:
+            Whether the policies are asked when a trace is due; otherwise it is not sampled then,
+            since they were asked while it came in.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        caches: Caches,
+        bounds: Bounds,
+        telemetry: Telemetry,
+        timer: Callable[[], float],
+        *,
+        ask_in_time: bool,
+    ) -> None:
+        self.judge = judge
+        self.caches = caches
+        self.bounds = bounds
+        self.telemetry = telemetry
+        self._timer = timer
+        self._ask_in_time = ask_in_time
+        self._shared = telemetry.shared
+        self.ledger = Ledger()
+        # What changes: the moment that is now, and how many traces are undecided.
+        self.now = Moment(0.0, 0)
+        self.undecided = 0
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much waits for the backend that nothing new may come in."""
+        return self.ledger.undelivered_bytes > self.bounds.undelivered_bytes_max
+
+    def decide_due(self, lane: Lane) -> None:
+        """Decide what the lane's clock has reached."""
+        while (bucket := lane.take_due()) is not None:
+            began_s = self._timer()
+            count = 0
+            for trace in bucket.traces:
+                if not trace.decided:
+                    self.decide(lane, trace)
+                    count += 1
+            if count:
+                age_s = self.now.steady_s - bucket.arrived_s
+                observe_many(self._shared.removal_age, age_s, count)
+                self._shared.timer.observe((self._timer() - began_s) * 1000)
+
+    def decide(self, lane: Lane, trace: Trace, cause: str = "") -> None:
+        """Decide *trace*; a *cause* says why that is before its time."""
+        if cause:
+            self.telemetry.early[cause].value += 1
+        decision = Decision.NOT_SAMPLED
+        if self._ask_in_time:
+            decision = self.judge.decide(trace.trace_id, trace.parts, trace.spans)
+        self.settle(lane, trace, decision)
+
+    def settle(
+        self, lane: Lane, trace: Trace, decision: Decision, *, remember: bool = True
+    ) -> None:
+        """Act on the decision about an undecided trace."""
+        trace.decided = True
+        del lane.traces[trace.trace_id]
+        self.undecided -= 1
+        self._shared.decisions[decision].value += 1
+        sampled = decision is Decision.SAMPLED
+        # Spans without a trace id are no trace: the next ones are judged by themselves.
+        if remember and is_trace_id(trace.trace_id):
+            cache = self.caches.sampled if sampled else self.caches.not_sampled
+            cache.add(trace.trace_id, self.now.steady_s)
+        if trace.context:
+            context = trace.split_context()
+            self.telemetry.context_ranges.value += len(context) // 3
+            self.ledger.dropped(context)
+        if sampled:
+            self.ledger.kept(trace.parts)
+            if trace.parts:
+                lane.kept.append(trace)
+        else:
+            self.ledger.dropped(trace.parts)
+            # Its place in the queue outlives the trace; what it was made of need not.
+            trace.parts = []
+
+    def outgrown(self, lane: Lane, trace: Trace) -> None:
+        """A trace has become larger than one may be."""
+        if 0 < self.bounds.trace_bytes_max < trace.size_bytes:
+            self._shared.too_large.value += 1
+            self.settle(lane, trace, Decision.NOT_SAMPLED)
+        else:
+            self.decide(lane, trace, "trace_size")
+
+    def follow(self, lane: Lane, trace_id: bytes, parts: Parts, spans: int) -> bool:
+        """
+        Let spans follow the decision that was made about their trace, if one is remembered.
+
+        Returns:
+            Whether there was one. The ranges then count as open only if they are sampled.
+        """
+        decided_s = self.caches.sampled.get(trace_id)
+        sampled = decided_s is not None
+        if decided_s is None:
+            decided_s = self.caches.not_sampled.get(trace_id)
+            if decided_s is None:
+                return False
+        self._shared.early_releases[sampled].value += spans
+        self._shared.late_age.observe(max(0.0, self.now.steady_s - decided_s))
+        if sampled and not parts[0][3].batch.context:
+            late = Trace(trace_id)
+            late.parts, late.spans, late.decided = parts, spans, True
+            late.size_bytes = parts[2] - parts[1]
+            parts[0][3].open += 1
+            self.ledger.kept(parts)
+            lane.kept.append(late)
+        return True
+
+    def shed_traces(self, lanes: Collection[Lane]) -> None:
+        """Decide the oldest traces early until there are no more than may be."""
+        most = self.bounds.traces_max
+        while most and self.undecided > most:
+            if not self._decide_oldest(lanes, "num_traces", 1):
+                return
+
+    def shed_bytes(self, lanes: Collection[Lane]) -> None:
+        """
+        Decide the oldest traces early while more is held than may be.
+
+        Not while what was decided already waits for the backend in excess: deciding more of it
+        would free nothing.
+        """
+        ledger, most = self.ledger, self.bounds.held_bytes_max
+        while ledger.undecided_bytes + ledger.undelivered_bytes > most and not self.congested:
+            if not self._decide_oldest(lanes, "memory", _SHED_AT_ONCE):
+                return
+
+    def _decide_oldest(self, lanes: Collection[Lane], cause: str, count: int) -> bool:
+        """Decide up to *count* traces of the oldest bucket; whether there was one."""
+        found = [(bucket.order, lane, bucket) for lane in lanes if (bucket := lane.oldest())]
+        if not found:
+            return False
+        _, lane, bucket = min(found, key=lambda entry: entry[0])
+        for trace in [bucket.traces.popleft() for _ in range(min(count, len(bucket.traces)))]:
+            if not trace.decided:
+                self.decide(lane, trace, cause)
+        return True

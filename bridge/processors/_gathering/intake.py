@@ -1,0 +1,175 @@
+"""Taking batches in: each record at its own time, each range of spans to its trace."""
+
+from collections.abc import Collection
+
+from google.protobuf.message import DecodeError
+
+from bridge.core import Batch, Record
+from bridge.processors._gathering.deciding import Decider
+from bridge.processors._gathering.decision import Decision
+from bridge.processors._gathering.lane import Lane, Waits
+from bridge.processors._gathering.scan import OddLayout, Scope, normalize, scan
+from bridge.processors._gathering.schema import PARENT_IDS
+from bridge.processors._gathering.trace import Chunk, HeldBatch, HeldRecord, Trace
+from bridge.wire import is_trace_id
+
+RANGE_BYTES, TRACE_BYTES = 120, 600
+"""
+What a range and a trace cost beside the bytes of the spans, measured with `tracemalloc`: three list
+slots and one or two ints; the object, its list, its id, its places in a dict and in a queue.
+"""
+
+Found = tuple[bytes, tuple[Record, ...], list[Scope]]
+"""A body, its records and the scopes in it."""
+
+
+def find(batch: Batch) -> Found:
+    """
+    Look at a batch without taking it.
+
+    Raises:
+        Malformed: If its framing is broken.
+    """
+    body, records = batch.body, batch.origin.records
+    try:
+        return body, records, scan(body)
+    except OddLayout:
+        body, records = _normalized(body, records)
+        return body, records, scan(body)
+
+
+class Intake:
+    """
+    Adds what arrives to the traces of a lane.
+
+    Args:
+        ingest:
+            Whether the spans of each record are also judged by themselves when they come.
+    """
+
+    def __init__(self, decider: Decider, waits: Waits, *, ingest: bool) -> None:
+        self._decider = decider
+        self._telemetry = decider.telemetry
+        self._rooted = 0 < waits.rooted_ms < waits.decision_ms
+        self._ingest = ingest
+        bounds = decider.bounds
+        self._trace_bytes = min(bounds.trace_bytes_max or 1 << 62, bounds.trace_bytes_early)
+        # What changes: how many traces ever began, which orders them; and, while a record is taken,
+        # how many parts and spans its traces had before.
+        self._began = 0
+        self._touched: dict[Trace, tuple[int, int]] = {}
+
+    def take(
+        self,
+        lane: Lane,
+        lanes: Collection[Lane],
+        held: HeldBatch,
+        found: Found,
+        *,
+        by_records: bool,
+    ) -> None:
+        """Take the spans record by record, deciding on the way what a record's time makes due."""
+        body, records, scopes = found
+        decider, began, ranges = self._decider, self._began, 0
+        wall_ms, release = decider.now.wall_ms, decider.ledger.release
+        crowded = decider.bounds.traces_max
+        index, count = 0, len(scopes)
+        for record in records or (Record(-1, 0, 0, len(body)),):
+            if by_records and record.timestamp_ms > lane.clock_ms:
+                lane.clock_ms = max(lane.clock_ms, min(record.timestamp_ms, wall_ms))
+                if lane.next_due_ms <= lane.clock_ms:
+                    decider.decide_due(lane)
+            entry, stop = HeldRecord(held, record.offset), record.body_stop
+            while index < count:
+                start, resource, scope, own = scopes[index]
+                if start >= stop:
+                    break
+                self._take_scope(lane, (body, resource, scope, entry), own)
+                ranges += len(own)
+                index += 1
+            if self._touched:
+                self._judge_touched(lane)
+            release(entry)
+            if crowded:
+                decider.shed_traces(lanes)
+        decider.ledger.charge(held, ranges * RANGE_BYTES + (self._began - began) * TRACE_BYTES)
+
+    def _take_scope(
+        self, lane: Lane, chunk: Chunk, ranges: list[tuple[bytes, int, int, int]]
+    ) -> None:
+        """Add the spans of one scope to their traces; the loop runs once for each range."""
+        traces, record, most = lane.traces, chunk[3], self._trace_bytes
+        looked_at, context = self._rooted or self._ingest, record.batch.context
+        for trace_id, start, stop, spans in ranges:
+            trace = traces.get(trace_id)
+            if trace is None:
+                trace = self._begin(lane, trace_id, [chunk, start, stop], spans)
+                if trace is None:
+                    continue
+            if context:
+                trace.context = True
+            if looked_at:
+                self._look(lane, trace, chunk[0][start:stop], spans)
+            record.open += 1
+            trace.parts += (chunk, start, stop)
+            trace.spans += spans
+            trace.size_bytes = size = trace.size_bytes + stop - start
+            if size > most:
+                self._decider.outgrown(lane, trace)
+
+    def _begin(self, lane: Lane, trace_id: bytes, parts: list[object], spans: int) -> Trace | None:
+        """A new trace, or `None` if the spans follow a decision that was made before."""
+        decider = self._decider
+        if not is_trace_id(trace_id):
+            self._telemetry.without_id.value += spans
+        elif decider.follow(lane, trace_id, parts, spans):
+            return None
+        trace = Trace(trace_id)
+        self._began += 1
+        lane.put(trace, self._began, decider.now.steady_s)
+        decider.undecided += 1
+        self._telemetry.shared.new_traces.value += 1
+        return trace
+
+    def _look(self, lane: Lane, trace: Trace, framed: bytes, spans: int) -> None:
+        """What is done with spans at once only if it is asked for."""
+        if self._ingest:
+            self._touched.setdefault(trace, (len(trace.parts), trace.spans))
+        if self._rooted and not trace.rooted and _has_root(framed, spans):
+            lane.put_rooted(trace, self._began, self._decider.now.steady_s)
+
+    def _judge_touched(self, lane: Lane) -> None:
+        """Judge what the last record brought, trace by trace."""
+        touched, self._touched = self._touched, {}
+        for trace, (parts, spans) in touched.items():
+            if trace.decided:
+                continue
+            decision = self._decider.judge.decide(
+                trace.trace_id, trace.parts[parts:], trace.spans - spans
+            )
+            if decision is not Decision.NOT_SAMPLED:
+                self._decider.settle(lane, trace, decision)
+
+
+def _has_root(framed: bytes, spans: int) -> bool:
+    try:
+        parents = PARENT_IDS(framed).span.parent_span_id
+    except DecodeError:
+        return False
+    return len(parents) < spans or any(not parent.strip(b"\0") for parent in parents)
+
+
+def _normalized(body: bytes, records: tuple[Record, ...]) -> tuple[bytes, tuple[Record, ...]]:
+    """The usual layout of a body with an odd one, and where its records are then."""
+    if not records:
+        return normalize(body), ()
+    pieces: list[bytes] = []
+    moved: list[Record] = []
+    position = 0
+    for record in records:
+        piece = normalize(body[record.body_start : record.body_stop])
+        stop = position + len(piece)
+        moved.append(Record(record.offset, record.timestamp_ms, position, stop))
+        pieces.append(piece)
+        position = stop
+    return b"".join(pieces), tuple(moved)

@@ -1,0 +1,367 @@
+"""The stage around the engine: it waits, delivers, tries again, and tells custodies and callers."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from bridge.core import (
+    ACCEPTED,
+    Batch,
+    Deadline,
+    DeliveryError,
+    Denied,
+    Interrupted,
+    Origin,
+    Overloaded,
+    Permanent,
+    Receipt,
+    Retryable,
+    Settings,
+    Signal,
+    Stage,
+    State,
+    Status,
+)
+from bridge.flow import Backoff, Health, Partition
+from bridge.processors._gathering.engine import Engine, Taken
+from bridge.processors._gathering.lane import Moment
+from bridge.processors._gathering.request import request_grouped
+from bridge.processors._gathering.state import show_state
+from bridge.processors._gathering.telemetry import Telemetry
+from bridge.processors._gathering.trace import HeldBatch
+
+log = structlog.get_logger()
+
+TICK_S = 0.2
+"""Seconds between looks at the steady clock: decisions fall at most that much after their time."""
+
+RETRY = Backoff(initial_s=0.5, multiplier=2.0, spread=0.5, max_s=30.0, hint_max_s=60.0)
+"""Waits between attempts to deliver; exporters repeat by themselves, so this is for the rest."""
+
+_RETRY_DRAW = 0.5  # The exporters behind spread their attempts; here a steady wait will do.
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """
+    How sampled traces travel on.
+
+    `bytes_max` bounds one batch of them, `in_flight_max` how many are under way at a time.
+    """
+
+    bytes_max: int = 4 * 1024 * 1024
+    in_flight_max: int = 4
+
+
+class Gathering:
+    """
+    A stage that holds traces until they are decided.
+
+    A batch from Kafka is answered when all its traces were decided and the sampled ones delivered;
+    its records are finished one by one before that. What came by OTLP is answered on entry, since
+    no client waits that long.
+
+    Args:
+        drop_at_stop:
+            Whether undecided traces that came by OTLP are dropped at the end.
+        wait_for_room:
+            Whether OTLP senders wait while there are as many traces as may be.
+        read_back_s:
+            See `seam.ContextTaker`.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        telemetry: Telemetry,
+        settings: Settings,
+        downstream: Stage,
+        delivery: Delivery,
+        *,
+        drop_at_stop: bool = False,
+        wait_for_room: bool = False,
+        read_back_s: float = 0.0,
+    ) -> None:
+        self._engine = engine
+        self._telemetry = telemetry
+        self._settings = settings
+        self._clock = settings.clock
+        self._downstream = downstream
+        self._delivery = delivery
+        self._drop_at_stop = drop_at_stop
+        self._wait_for_room = wait_for_room
+        self._read_back_s = read_back_s
+        self._health = Health(settings, "downstream")
+        self._source = str(settings.id)
+        # What changes: the tasks that deliver and tick, who waits for room, how much is under way.
+        self._tasks: list[asyncio.Task[None]] = []
+        self._work = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._stopping = False
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        show_state(settings, telemetry, engine, self._now)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._engine!r}, {self._in_flight} in flight)"
+
+    # The life of the stage.
+
+    async def start(self) -> None:
+        """Begin to tick and to deliver."""
+        if self._tasks:
+            return
+        names = ["tick", *(f"deliver-{number}" for number in range(self._delivery.in_flight_max))]
+        for name in names:
+            work = self._tick_forever() if name == "tick" else self._deliver_forever()
+            task = asyncio.create_task(work, name=f"{self._source}-{name}")
+            task.add_done_callback(self._task_ended)
+            self._tasks.append(task)
+        self._settings.report(Status(State.OK))
+
+    async def stop(self, deadline: Deadline) -> None:
+        """
+        Decide what came by OTLP, deliver what is decided, and give the rest back to Kafka.
+
+        Undecided traces from Kafka are not decided: they are read again and decided in full.
+        """
+        self._stopping = True
+        self._room.set()
+        now = self._now()
+        if self._drop_at_stop:
+            self._telemetry.dropped_at_stop.add(self._engine.drop_all(now))
+        else:
+            self._engine.decide_all("shutdown", now)
+        self._act()
+        if self._tasks:
+            try:
+                async with asyncio.timeout(deadline.remaining_s):
+                    while self._engine.has_kept or self._in_flight:
+                        self._idle.clear()
+                        await self._idle.wait()
+            except TimeoutError:
+                log.warning("sampled_traces_undelivered_at_stop", stage=repr(self))
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for lane in list(self._engine.lanes.values()):
+            for held in list(lane.batches):
+                _answer(held, _given_back())
+
+    # Data.
+
+    async def deliver(self, batch: Batch) -> Receipt:
+        """
+        Take *batch*.
+
+        Raises:
+            Malformed: If its framing is broken.
+            Overloaded: If too much waits for the backend, for OTLP senders who would not wait.
+            Interrupted: If we stop, or the partition was revoked: it will come again.
+            Permanent: If the backend will never take some of its traces. All others were delivered
+                and their records finished.
+
+        Cancellation:
+            The partition is forgotten: a source cancels what it has of one only when it loses it.
+        """
+        await self._wait_room(batch)
+        if self._stopping:
+            raise Interrupted("stopping: the batch is given back to its source")
+        held = self._engine.take(batch, self._now())
+        custody = batch.origin.custody
+        if custody is None:
+            self._act()
+            return ACCEPTED
+        custody.hold(len(batch.body))
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        held.waiter = waiter
+        self._act()
+        del batch, held  # The body lives as long as ranges of it are needed, not longer.
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self._engine.end_assignment(custody)
+            self._act()
+            raise
+        return ACCEPTED
+
+    # What the source tells, see `bridge.flow.PartitionListener` and `seam.ContextTaker`.
+
+    def partition_assigned(self, partition: Partition) -> None:
+        """Nothing to prepare: a lane is made by its first batch."""
+
+    def partition_revoked(self, partition: Partition) -> None:
+        """Forget the partition and end the deliveries that wait for it."""
+        self._engine.end_assignment(partition)
+        self._act()
+
+    @property
+    def read_back_s(self) -> float:
+        """Seconds of record time to read back when a partition is taken over."""
+        return self._read_back_s
+
+    def take_context(self, batch: Batch) -> None:
+        """
+        Look at records that were finished before.
+
+        Raises:
+            Malformed: If the framing of the batch is broken.
+        """
+        self._engine.take(batch, self._now(), context=True)
+        self._act()
+
+    # Waiting.
+
+    async def _wait_room(self, batch: Batch) -> None:
+        """Wait while too much is undelivered; whoever has a deadline hears of it in time."""
+        deadline = batch.origin.deadline
+        while self._crowded(batch) and not self._stopping:
+            self._room.clear()
+            try:
+                async with asyncio.timeout(None if deadline is None else deadline.remaining_s):
+                    await self._room.wait()
+            except TimeoutError as error:
+                raise Overloaded(
+                    f"{self._source} holds as much as it may: the backend takes too little"
+                ) from error
+
+    def _crowded(self, batch: Batch) -> bool:
+        engine = self._engine
+        if engine.congested:
+            return True
+        # A partition that waits stands still with its clock, so that room would never come.
+        return self._wait_for_room and batch.origin.custody is None and engine.full
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await self._clock.sleep(TICK_S)
+            now = self._now()
+            self._engine.tick(now)
+            self._ask_partitions(now)
+            self._act()
+
+    def _ask_partitions(self, now: Moment) -> None:
+        """
+        Let record clocks follow the wall where the log has no more, and forget what was lost.
+
+        Custodies that can say neither are passed over: their clocks move with their records only.
+        """
+        for lane in list(self._engine.lanes.values()):
+            custody: Any = lane.custody
+            if getattr(custody, "closed", False):
+                self._engine.end_assignment(custody)
+            elif (caught_up := getattr(custody, "caught_up", None)) is not None and caught_up():
+                self._engine.caught_up(lane, now)
+
+    async def _deliver_forever(self) -> None:
+        while True:
+            taken = self._engine.take_kept(self._delivery.bytes_max)
+            if not taken:
+                self._work.clear()
+                await self._work.wait()
+                continue
+            self._in_flight += 1
+            try:
+                await self._deliver_taken(taken)
+            finally:
+                self._in_flight -= 1
+                self._act()
+
+    async def _deliver_taken(self, taken: Taken) -> None:
+        """Deliver sampled traces together; those that are refused are found by halving."""
+        spans = sum(trace.spans for _, trace in taken)
+        try:
+            await self._deliver_body(request_grouped(trace.parts for _, trace in taken), spans)
+        except Permanent as error:
+            if len(taken) > 1:
+                middle = len(taken) // 2
+                await self._deliver_taken(taken[:middle])
+                await self._deliver_taken(taken[middle:])
+                return
+            self._refuse(taken, error)
+        except asyncio.CancelledError:
+            self._engine.give_back(taken)
+            raise
+        else:
+            self._telemetry.delivered_spans.add(spans)
+            self._engine.delivered(taken)
+        self._act()
+
+    async def _deliver_body(self, body: bytes, spans: int) -> None:
+        """Deliver, again and again as long as that may help."""
+        batch = Batch(Signal.TRACES, body, spans, Origin(self._source))
+        failures = 0
+        while True:
+            try:
+                await self._downstream.deliver(batch)
+            except (Retryable, Denied) as error:
+                failures += 1
+                if isinstance(error, Denied):
+                    self._health.denied(error)
+                    wait_s = RETRY.max_s
+                else:
+                    self._health.failed(error, durable=True)
+                    wait_s = RETRY.wait_s(failures, error.retry_after_s, _RETRY_DRAW)
+                self._telemetry.delivery_retries.add()
+                await self._clock.sleep(wait_s)
+            else:
+                self._health.succeeded()
+                return
+
+    def _refuse(self, taken: Taken, error: Permanent) -> None:
+        for lane, trace in taken:
+            self._telemetry.refused_spans.add(trace.spans)
+            if lane.custody is None:
+                log.error(
+                    "sampled_trace_refused", trace_id=trace.trace_id.hex(), spans=trace.spans,
+                    reason=str(error),
+                )  # fmt: skip
+            self._engine.refused(trace, error)
+
+    # Acting on what the engine decided.
+
+    def _act(self) -> None:
+        """Tell custodies, callers and our own tasks what changed."""
+        engine = self._engine
+        for held in engine.ledger.take_finished():
+            offsets, held.finished = held.finished, []
+            if held.custody is not None and not held.context:
+                held.custody.finish(offsets)
+        for held in engine.ledger.take_completed():
+            engine.closed(held)
+            _answer(held, held.error)
+        for held in engine.take_abandoned():
+            _answer(held, _given_back())
+        if engine.has_kept:
+            self._work.set()
+        elif not self._in_flight:
+            self._idle.set()
+        if not engine.congested:
+            self._room.set()
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.monotonic(), int(self._clock.wall() * 1000))
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("gathering_failed", task=task.get_name(), exc_info=error)
+            self._settings.report(Status(State.FATAL, f"{self._source} failed: {error!r}"))
+
+
+def _given_back() -> Interrupted:
+    return Interrupted("the partition is no longer ours, or we are stopping")
+
+
+def _answer(held: HeldBatch, error: DeliveryError | None) -> None:
+    waiter, held.waiter = held.waiter, None
+    if waiter is None or waiter.done():
+        return
+    if error is None:
+        waiter.set_result(None)
+    else:
+        waiter.set_exception(error)

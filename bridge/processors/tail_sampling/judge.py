@@ -1,0 +1,118 @@
+"""All policies of one processor: the order in which they are asked, and what they say together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bridge.processors._gathering import Decision, Parts
+from bridge.processors.tail_sampling.policy import Policy, columns_of
+from bridge.processors.tail_sampling.schema import column_reader
+from bridge.processors.tail_sampling.telemetry import Tally
+from bridge.processors.tail_sampling.view import PolicyError, TraceView
+
+_SAMPLED, _NOT_SAMPLED, _DROPPED = Decision.SAMPLED, Decision.NOT_SAMPLED, Decision.DROPPED
+
+_TIMED_EVERY = 32
+"""
+One trace in so many is timed, and counts for all of them: reading the clock twice for each policy
+and trace would cost as much as the policies do.
+"""
+
+_US_PER_S = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Juror:
+    """One policy with its name and figures."""
+
+    name: str
+    policy: Policy
+    tally: Tally
+    drops: bool = False
+
+
+class PolicyJudge:
+    """
+    Asks policies about traces.
+
+    A policy of type drop beats all others and is asked first. Then one that samples suffices.
+    """
+
+    def __init__(
+        self, jurors: Sequence[Juror], *, first_match: bool, now: Callable[[], float]
+    ) -> None:
+        self.jurors = [*(j for j in jurors if j.drops), *(j for j in jurors if not j.drops)]
+        self._asked = [(juror.policy.evaluate, juror.tally) for juror in self.jurors]
+        self._first_match = first_match
+        self._now = now
+        self._view = TraceView(column_reader(columns_of([juror.policy for juror in jurors])))
+        # What changes: how many traces go by until one is timed.
+        self._until_timed = 1
+
+    def decide(self, trace_id: bytes, parts: Parts, spans: int) -> Decision:
+        """
+        The decision of all policies together about one trace.
+
+        A policy that fails is counted and passed over.
+        """
+        view = self._view
+        view.show(trace_id, parts, spans)
+        self._until_timed -= 1
+        if not self._until_timed:
+            self._until_timed = _TIMED_EVERY
+            return self._decide_timed(view)
+        sampled = False
+        for evaluate, tally in self._asked:
+            try:
+                decision = evaluate(view)
+            except PolicyError:
+                tally.errors.value += 1
+                continue
+            if decision is _NOT_SAMPLED:
+                tally.not_sampled.value += 1
+            elif decision is _SAMPLED:
+                tally.sampled.value += 1
+                sampled = True
+                if self._first_match:
+                    break
+            else:
+                tally.dropped.value += 1
+                return _DROPPED
+        return _SAMPLED if sampled else _NOT_SAMPLED
+
+    def opinions(self, trace_id: bytes, parts: Parts, spans: int) -> list[tuple[str, str]]:
+        """What each policy says by itself, by name; the reason for one that fails."""
+        view = self._view
+        view.show(trace_id, parts, spans)
+        said = []
+        for juror in self.jurors:
+            try:
+                said.append((juror.name, juror.policy.evaluate(view).value))
+            except PolicyError as error:
+                said.append((juror.name, f"error: {error}"))
+        return said
+
+    def _decide_timed(self, view: TraceView) -> Decision:
+        """The same, and the time each policy took, counted as often as traces go untimed."""
+        sampled = False
+        for evaluate, tally in self._asked:
+            began_s = self._now()
+            try:
+                decision = evaluate(view)
+            except PolicyError:
+                tally.errors.value += 1
+                continue
+            finally:
+                took_us = (self._now() - began_s) * _US_PER_S
+                tally.time_us.value += round(took_us * _TIMED_EVERY)
+                tally.executions.value += _TIMED_EVERY
+            if decision is _NOT_SAMPLED:
+                tally.not_sampled.value += 1
+            elif decision is _SAMPLED:
+                tally.sampled.value += 1
+                sampled = True
+                if self._first_match:
+                    break
+            else:
+                tally.dropped.value += 1
+                return _DROPPED
+        return _SAMPLED if sampled else _NOT_SAMPLED
