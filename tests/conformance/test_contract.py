@@ -1,17 +1,24 @@
 """Our own components keep the contract that plugins are held to. A new one is one more line."""
 
+import asyncio
+import itertools
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 import grpc
 import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from bridge.core import Exporter, ExporterFactory, Receiver, Settings, Signal, Stage
 from bridge.exporters.otlp import FACTORY as OTLP_EXPORTER
 from bridge.exporters.otlp_http import FACTORY as OTLP_HTTP_EXPORTER
+from bridge.kafka.embedded import EmbeddedBroker
 from bridge.processors.batch import FACTORY as BATCH
 from bridge.processors.memory_limiter import FACTORY as MEMORY_LIMITER
+from bridge.receivers.kafka import FACTORY as KAFKA_RECEIVER
 from bridge.receivers.otlp import FACTORY as OTLP_RECEIVER
 from bridge.testing import Made
 from bridge.testing.backend import Backend
@@ -29,6 +36,7 @@ pytestmark = pytest.mark.slow
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 TIMEOUT_S = 20.0
+POLL_S = 0.02
 
 
 class OtlpReceiverCase:
@@ -66,6 +74,49 @@ class OtlpReceiverCase:
                 return response.status == 200
         except aiohttp.ClientError:
             return False
+
+
+class KafkaReceiverCase:
+    """The Kafka receiver on the embedded broker: a record is acknowledged by its commit."""
+
+    signal = Signal.TRACES
+    keeps_refused = True
+
+    def __init__(self, broker: EmbeddedBroker, producer: AIOKafkaProducer):
+        self.broker, self.producer = broker, producer
+        self.topic = self.group = f"case-{uuid.uuid4().hex[:8]}"
+        self.partitions = [TopicPartition(self.topic, number) for number in range(3)]
+        self.turn = itertools.cycle(self.partitions)
+        broker.create_topic(self.topic, len(self.partitions))
+
+    def create(self, settings: Settings, downstream: Mapping[Signal, Stage]) -> Receiver:
+        """A group of its own."""
+        options = {
+            "brokers": [self.broker.bootstrap],
+            "group_id": self.group,
+            "traces": {"topics": [self.topic]},
+            # The kit waits for forty commits.
+            "autocommit": {"interval": "50ms"},
+            "error_backoff": {"initial_interval": "20ms", "max_interval": "100ms"},
+        }
+        config = KAFKA_RECEIVER.config.model_validate(options)
+        return KAFKA_RECEIVER.create(config, settings, downstream)
+
+    async def send(self, receiver: Receiver, made: Made) -> bool:
+        """Write a record, and wait until the group committed it."""
+        at = next(self.turn)
+        record = await self.producer.send_and_wait(self.topic, made.body, partition=at.partition)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.broker.bootstrap)
+        await admin.start()
+        try:
+            for _ in range(round(TIMEOUT_S / POLL_S)):
+                found = await admin.list_consumer_group_offsets(self.group, partitions=[at])
+                if found[at].offset > record.offset:
+                    return True
+                await asyncio.sleep(POLL_S)
+            return False
+        finally:
+            await admin.close()
 
 
 class OtlpExporterCase:
@@ -108,7 +159,7 @@ class OtlpExporterCase:
         """Answer."""
         self.backend.release()
 
-    def received_items(self) -> int:
+    async def received_items(self) -> int:
         """Of the one signal that is sent."""
         return self.backend.book.items[self.signal]
 
@@ -128,6 +179,19 @@ class OtlpExporterCase:
 async def test_otlp_receiver_keeps_the_contract(check: Check, transport: str) -> None:
     """The OTLP receiver acknowledges, refuses and stops as every receiver must."""
     await check(OtlpReceiverCase(transport))
+
+
+@pytest.mark.parametrize("check", RECEIVER_CHECKS, ids=lambda check: check.__name__)
+async def test_kafka_receiver_keeps_the_contract(check: Check) -> None:
+    """The Kafka receiver commits what was taken, keeps what was refused, and stops in order."""
+    broker = EmbeddedBroker()
+    producer = AIOKafkaProducer(bootstrap_servers=await broker.start())
+    await producer.start()
+    try:
+        await check(KafkaReceiverCase(broker, producer))
+    finally:
+        await producer.stop()
+        await broker.stop()
 
 
 PROCESSORS = {

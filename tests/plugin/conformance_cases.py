@@ -92,7 +92,7 @@ class ExporterCase:
         """Answer."""
         self.answering.set()
 
-    def received_items(self) -> int:
+    async def received_items(self) -> int:
         """What was taken."""
         return self.items
 

@@ -64,7 +64,7 @@ class ExporterCase(Protocol):
         """Let the backend answer."""
         ...
 
-    def received_items(self) -> int:
+    async def received_items(self) -> int:
         """Items that the backend has taken."""
         ...
 
@@ -84,7 +84,7 @@ async def acknowledges_after_backend(case: ExporterCase) -> None:
             receipt = await within(task, "deliver returns once the backend took the batch")
             require(not early, "deliver returns only after the backend took the batch")
             require(isinstance(receipt, Receipt), "deliver returns a Receipt")
-            got = case.received_items()
+            got = await case.received_items()
             require(got == made.items, f"the backend has {made.items} items, not {got}")
     finally:
         case.release()
@@ -101,7 +101,7 @@ async def delivers_concurrently(case: ExporterCase) -> None:
             calls = asyncio.gather(*(exporter.deliver(batch_of(m, PATIENCE_S)) for m in made))
             await within(calls, "concurrent deliveries end")
         items = sum(request.items for request in made)
-        got = case.received_items()
+        got = await case.received_items()
         require(got == items, f"the backend has {items} items, not {got}")
     finally:
         await case.close()
@@ -120,12 +120,14 @@ async def reports_a_backend_that_cannot_now(case: ExporterCase) -> None:
                 isinstance(raised, Retryable),
                 f"a passing refusal is raised as retryable, not as {raised!r}",
             )
-            require(case.received_items() == 0, "what was refused was not taken")
+            require(await case.received_items() == 0, "what was refused was not taken")
             case.refuse(None)
             await within(
                 exporter.deliver(batch_of(made, PATIENCE_S)), "the same batch is taken later"
             )
-            require(case.received_items() == made.items, "the same batch is taken later, once")
+            require(
+                await case.received_items() == made.items, "the same batch is taken later, once"
+            )
     finally:
         case.refuse(None)
         await case.close()
@@ -205,7 +207,7 @@ async def stops_with_data_in_hand(case: ExporterCase) -> None:
             await within(task, "deliver ends when the exporter stops")
         except Retryable:
             return
-        got = case.received_items()
+        got = await case.received_items()
         require(got == made.items, "what was acknowledged during stop is at the backend")
     finally:
         case.release()
@@ -249,7 +251,7 @@ async def _outcome(exporter: Exporter, made: Made, what: str) -> BaseException |
 
 async def _until_taken(exporter: Exporter, case: ExporterCase) -> None:
     index = 0
-    while not case.received_items():
+    while not await case.received_items():
         index += 1
         await _outcome(exporter, sample(case.signal, seed=index), "a backend that just came")
 

@@ -59,7 +59,7 @@ class Case:
         """Answer."""
         self.gate.set()
 
-    def received_items(self) -> int:
+    async def received_items(self) -> int:
         """What was taken."""
         return self.items
 
