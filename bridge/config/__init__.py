@@ -6,7 +6,7 @@ The Collector's YAML to checked models, with the place of every mistake.
 """
 
 from bridge.config.codes import CODES, Code
-from bridge.config.differences import Difference, differences
+from bridge.config.differences import Difference, differences, other_differences
 from bridge.config.errors import ConfigErrors
 from bridge.config.explaining import Explanation, UnknownKeyError, explain
 from bridge.config.factories import BrokenComponentError, load_factory
@@ -57,6 +57,7 @@ __all__ = [
     "BrokenComponentError",
     "load_factory",
     "differences",
+    "other_differences",
     "Difference",
     "json_schema",
     "values",

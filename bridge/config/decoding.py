@@ -9,7 +9,7 @@ a variable are text where the model wants text.
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -27,7 +27,7 @@ from bridge.config.fields import (
     is_secret,
     models_in,
 )
-from bridge.config.nodes import Entry, ListNode, MapNode, Node, Path, ScalarNode, describe
+from bridge.config.nodes import Entry, ListNode, MapNode, Node, Path, ScalarNode, describe, walk
 from bridge.config.position import Position
 from bridge.config.problems import Problem
 from bridge.config.substitution import UNRESOLVED
@@ -38,6 +38,8 @@ _ROUNDS_MAX = 50
 """Of putting text back where text is wanted; each round mends at least one value."""
 
 _COUNTABLE = ("whole", "number", "list", "map", "section", "duration")
+_QUOTE_MIN = 3
+"""Characters of a quoted line, below which it may stand anywhere."""
 _NESTING_MAX = 6
 """Of sections that are searched for a misplaced key."""
 
@@ -253,13 +255,8 @@ class _Translation:
         cause = detail.get("ctx", {}).get("error")
         message = str(cause) if cause is not None else detail["msg"]
         position = found.position if isinstance(found, ScalarNode) else self._key(path)
-        # A check of a whole section usually names the keys that it complains about.
-        if isinstance(found, MapNode):
-            words = re.findall(r"\w+", message)
-            named = [word for word in words if word in found.entries and "_" in word]
-            if words and (words[0] in found.entries or named):
-                key = words[0] if words[0] in found.entries else named[0]
-                position = found.entries[key].key
+        if not isinstance(found, ScalarNode):
+            position = _quoted(found, message) or _named(found, message) or position
         text = f"{self._name(path)}: {message}"
         return Problem("BR-1304", text, position, self._name(path), self._explain(path))
 
@@ -296,6 +293,38 @@ class _Translation:
             hint = f"did you mean {near[0]}?" if near else hint
         text = f"{self._name(path)} {message}"
         yield Problem("BR-1302", text, found.position, self._name(path), hint)
+
+
+def _named(node: Node, message: str) -> Position | None:
+    """Where a key stands that *message* names; a check of a section usually does."""
+    if not isinstance(node, MapNode):
+        return None
+    words = re.findall(r"\w+", message)
+    # Words of plain English are keys too, so only the first word may be a short one.
+    for index, word in enumerate(words):
+        if word in node.entries and (index == 0 or "_" in word):
+            return node.entries[word].key
+    return None
+
+
+def _quoted(node: Node, message: str) -> Position | None:
+    """Where the text stands that *message* quotes on a line of its own, with its caret."""
+    _, *lines = message.splitlines()
+    for index, line in enumerate(lines):
+        for _, found in walk(node):
+            if not isinstance(found, ScalarNode) or not isinstance(found.value, str):
+                continue
+            if len(line.strip()) < _QUOTE_MIN or line.strip() not in found.text:
+                continue
+            position = found.position
+            caret = lines[index + 1].find("^") if index + 1 < len(lines) else -1
+            shown = position.source.line(position.line)
+            start = shown.find(line.strip(), position.column - 1)
+            if caret >= 0 and start >= 0:
+                shift = caret - (len(line) - len(line.lstrip()))
+                return replace(position, column=start + shift + 1, length=1)
+            return position
+    return None
 
 
 def _paths_to(model: Any, key: str, path: Path = (), depth: int = 0) -> Iterator[Path]:

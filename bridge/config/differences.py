@@ -4,11 +4,21 @@ Where a default differs from the Collector's, and why.
 Our side of each line is read from the component's model, so it cannot drift from what runs.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from bridge.config.explaining import explain
-from bridge.config.loaded import FactorySource
+from bridge.config.explaining import explain, show_default
+from bridge.config.factories import BrokenComponentError, load_factory
+from bridge.config.fields import fields, models_in
+from bridge.config.loaded import KINDS, FactorySource
+
+_NOTE = re.compile(r"[Tt]he Collector: (?P<value>[^.;]+)[.;]")
+"""How a description tells of another default."""
+
+_DEPTH_MAX = 8
+"""Of sections in each other; the deepest stands at about six."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +108,37 @@ def _is_installed(key: str, factories: FactorySource) -> bool:
     """A build without a component has no default to compare."""
     kind, type_name, *_ = key.split(".")
     return type_name in factories.types(kind)
+
+
+def other_differences(factories: FactorySource) -> Sequence[Difference]:
+    """
+    Defaults that differ without a bearing on loss: limits and times, mostly.
+
+    They are found by what their descriptions say of the Collector's value.
+    """
+    listed = {known.key for known in _LOSES}
+    found: dict[str, Difference] = {}
+    for kind in KINDS:
+        for type_name in factories.types(kind):
+            try:
+                factory = load_factory(factories, kind, type_name)
+            except BrokenComponentError:
+                continue  # `components` tells of it.
+            if factory.type_name == type_name:  # Otherwise it is another name of one in the list.
+                for difference in _noted((kind, type_name), factory.config, 0):
+                    found[difference.key] = difference
+    return [difference for key, difference in found.items() if key not in listed]
+
+
+def _noted(path: tuple[str, ...], annotation: Any, depth: int) -> Iterator[Difference]:
+    if depth > _DEPTH_MAX:
+        return
+    for model in models_in(annotation):
+        for name, field in fields(model).items():
+            text = " ".join(field.description.split())
+            if match := _NOTE.search(text):
+                reason = text.replace(match[0], "").strip(" ;")
+                yield Difference(
+                    ".".join((*path, name)), show_default(field), match["value"], reason
+                )
+            yield from _noted((*path, name), field.annotation, depth + 1)

@@ -30,7 +30,7 @@ def unflatten(root: MapNode) -> MapNode:
     for key, entry in root.entries.items():
         keys = [part for part in key.split(DELIMITER) if part] or [key]
         result = merge(result, nest(keys, entry.key, entry.value))
-    return result
+    return MapNode(result.entries, root.position)
 
 
 def nest(keys: Sequence[str], position: Position, value: Node) -> MapNode:

@@ -6,7 +6,7 @@ keys and aliases are all visible there, and nothing is built that an alias could
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -64,6 +64,8 @@ def parse(source: Source) -> tuple[Node | None, list[Problem]]:
 
 def _syntax(source: Source, error: MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
+    if error.context_mark and "end of stream" in (error.problem or ""):
+        mark = error.context_mark  # What was opened is of more use than the end of the file.
     position = (
         Position(source, 1, 1) if mark is None else Position(source, mark.line + 1, mark.column + 1)
     )
@@ -171,6 +173,9 @@ class _Builder:
             position = self._position(event)
             if key is None:
                 continue
+            if isinstance(built.node, ScalarNode) and not (built.node.text or built.node.quoted):
+                # Nothing stands at the next token, which is somewhere else entirely.
+                built = _Built(replace(built.node, position=position), 1, 0)
             if key == "<<" and not event.style:
                 merged.append((event, built.node))
             elif key in entries:
