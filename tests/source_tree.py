@@ -18,6 +18,8 @@ class Import:
 
     target: str
     """The dotted module, or module and name, as written, made absolute."""
+    via: str
+    """The module that the statement names: ``bridge.core`` in ``from bridge.core import x``."""
     line: int
     lazy: bool
     """Inside a function, or only for the type checker."""
@@ -66,7 +68,7 @@ class Module:
         """Every import of modules of the package."""
         lazy = {id(node) for owner in _lazy_owners(self.tree) for node in ast.walk(owner)}
         return tuple(
-            Import(target, getattr(node, "lineno", 0), id(node) in lazy)
+            Import(target, _via(node, target), getattr(node, "lineno", 0), id(node) in lazy)
             for node in ast.walk(self.tree)
             for target in _targets(node)
             if target.split(".")[0] == "bridge"
@@ -117,6 +119,10 @@ def _targets(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
         return [f"{node.module}.{alias.name}" for alias in node.names]
     return []
+
+
+def _via(node: ast.AST, target: str) -> str:
+    return node.module or target if isinstance(node, ast.ImportFrom) else target
 
 
 def _lazy_owners(tree: ast.Module) -> Iterator[ast.AST]:
