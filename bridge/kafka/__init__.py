@@ -14,6 +14,7 @@ from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.errors import is_denied, map_kafka_error
 from bridge.kafka.flusher import Flusher, FlushEvents, FlushOptions
 from bridge.kafka.lane_runner import LaneHandler, Windows
+from bridge.kafka.letter_box import Filed, LetterBox
 from bridge.kafka.packing import Entry
 from bridge.kafka.partitioners import Hasher, partition_of, placer, trace_partitions
 from bridge.kafka.producer import Opening, Producer
@@ -75,6 +76,8 @@ __all__ = [
     "Troubles",
     # Dead letters.
     "DeadLetterWriter",
+    "LetterBox",
+    "Filed",
     "read_skips",
     "write_skip",
 ]

@@ -4,7 +4,7 @@ How somebody at a shell lets a holding partition go on: ``otlp-bridge dlq skip``
 A request is a commit of a group of its own, ``<group>.bridge-skip``, which has no members: anybody
 who may read the topic can write it, it survives restarts on both sides, and no listener, topic or
 file must exist beforehand. A receiver that holds a record looks for it every few seconds. Decided
-in ``bridge/adr/0005-skip-requests.md``.
+in ``bridge/adr/0006-skip-requests.md``.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from bridge.kafka.errors import map_kafka_error
 TIMEOUT_S = 15.0
 """Seconds for one request, with connecting."""
 
+_PAUSE_S = 0.2
 _VERSION = "skip1:"
 _KEPT_MAX = 100  # Requests that are remembered for one partition: some 2 KiB of metadata.
 
@@ -57,7 +58,7 @@ async def read_skips(
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await admin.start()
-            found = await admin.list_consumer_group_offsets(name, partitions=wanted)
+            found = await _offsets(admin, name, wanted)
     except (kafka.KafkaError, OSError) as error:
         raise map_kafka_error(error, what="look for skip requests", group=name) from error
     finally:
@@ -93,6 +94,23 @@ async def write_skip(
         raise map_kafka_error(error, what=what, topic=topic, group=name) from error
     finally:
         await _close(consumer)
+
+
+async def _offsets(
+    admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
+) -> dict[TopicPartition, Any]:
+    while True:
+        try:
+            found: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(
+                group, partitions=partitions
+            )
+        except kafka.KafkaError as error:
+            # A young cluster has no coordinators yet: the first question brings them into being.
+            if not error.retriable:
+                raise
+            await asyncio.sleep(_PAUSE_S)
+        else:
+            return found
 
 
 async def _close(client: AIOKafkaAdminClient | AIOKafkaConsumer) -> None:
