@@ -145,5 +145,5 @@ async def _stay(pieces: Running) -> None:
                 await stop.wait()
         for kind in Signal:
             if fresh := book.items[kind] - seen[kind]:
-                print(f"at the backend: {fresh} more {kind.items}", flush=True)
+                print(f"at the backend: {fresh} more {kind.items.replace("_", " ")}", flush=True)
                 seen[kind] += fresh
