@@ -145,5 +145,6 @@ async def _stay(pieces: Running) -> None:
                 await stop.wait()
         for kind in Signal:
             if fresh := book.items[kind] - seen[kind]:
-                print(f"at the backend: {fresh} more {kind.items.replace("_", " ")}", flush=True)
+                noun = kind.items.replace("_", " ")
+                print(f"at the backend: {fresh} more {noun}", flush=True)
                 seen[kind] += fresh
