@@ -14,11 +14,12 @@ from bridge.ottl.arithmetic import calculate, negate
 from bridge.ottl.conditions import combine_all, combine_any, compare, from_converter, invert
 from bridge.ottl.contexts import Context
 from bridge.ottl.contexts.fields import Segment, cache, look_up
-from bridge.ottl.errors import OttlSyntaxError
+from bridge.ottl.errors import OttlError, OttlSyntaxError
 from bridge.ottl.expressions import Cursor, Expression, Get, Place, Run, Test
 from bridge.ottl.functions.registry import FUNCTIONS, Reference
 from bridge.ottl.keys import Keys, pick
 from bridge.ottl.signature import PLACES, RAW_TYPES, Function, Kind, Parameter, typed
+from bridge.ottl.values import AnyList, check_raw
 
 CACHE = "cache"
 
@@ -254,16 +255,32 @@ def _named(function: Function, argument: tree.Argument) -> Parameter:
 
 def _items(values: list[Expression]) -> Expression:
     if all(value.literal for value in values):
-        return Expression.constant([value.value for value in values])
+        return Expression.constant(AnyList(value.value for value in values))
     gets = [value.get for value in values]
-    return Expression(lambda cursor: [get(cursor) for get in gets])
+    return Expression(lambda cursor: AnyList(get(cursor) for get in gets))
 
 
 def _entries(values: dict[str, Expression]) -> Expression:
     if all(value.literal for value in values.values()):
-        return Expression.constant({key: value.value for key, value in values.items()})
+        try:
+            return Expression.constant({key: _entry(one.value) for key, one in values.items()})
+        except OttlError as error:
+            raise OttlSyntaxError(str(error)) from None
     gets = {key: value.get for key, value in values.items()}
-    return Expression(lambda cursor: {key: get(cursor) for key, get in gets.items()})
+    return Expression(lambda cursor: {key: _entry(get(cursor)) for key, get in gets.items()})
+
+
+def _entry(value: Any) -> Any:
+    """*value* as a map that is written in a statement holds it."""
+    if isinstance(value, dict):
+        return value
+    if type(value) is AnyList:
+        for inner in value:
+            if not isinstance(inner, dict):
+                check_raw(inner)
+        return list(value)
+    check_raw(value)
+    return value
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:

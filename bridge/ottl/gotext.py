@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from bridge.ottl.errors import OttlError, OttlTypeError
-from bridge.ottl.values import Duration, Time, _Id, type_name
+from bridge.ottl.values import Duration, Foreign, Time, _Id, type_name
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
@@ -33,7 +33,7 @@ def format_float(value: float, *, exponent_from: float = 1e21, exponent_below: f
     return _scientific(value)
 
 
-def _digits(value: float) -> tuple[str, str, int]:
+def shortest_digits(value: float) -> tuple[str, str, int]:
     """Sign, significant digits and the decimal exponent of the first one."""
     text = repr(abs(value)).lower()
     mantissa, _, exponent = text.partition("e")
@@ -46,13 +46,13 @@ def _digits(value: float) -> tuple[str, str, int]:
 
 
 def _scientific(value: float) -> str:
-    sign, digits, exponent = _digits(value)
+    sign, digits, exponent = shortest_digits(value)
     fraction = "." + digits[1:] if len(digits) > 1 else ""
     return f"{sign}{digits[0]}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
 def _positional(value: float) -> str:
-    sign, digits, exponent = _digits(value)
+    sign, digits, exponent = shortest_digits(value)
     if exponent < 0:
         return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
     digits = digits.ljust(exponent + 1, "0")
@@ -60,9 +60,9 @@ def _positional(value: float) -> str:
     return f"{sign}{digits[: exponent + 1]}{'.' + fraction if fraction else ''}"
 
 
-def json_float(value: float) -> str:
+def json_float(value: float, *, short: bool = True) -> str:
     """
-    *value* as Go's JSON has it: `1e-07` is written `1e-7`.
+    *value* as Go's JSON has it; *short* writes `1e-7` where the other library has `1e-07`.
 
     Raises:
         OttlTypeError: For infinities and NaN, which JSON cannot hold.
@@ -70,12 +70,16 @@ def json_float(value: float) -> str:
     if not math.isfinite(value):
         raise OttlTypeError("infinity and NaN have no JSON text")
     text = format_float(value)
-    return text.replace("e-0", "e-") if "e-0" in text else text
+    return text.replace("e-0", "e-") if short and "e-0" in text else text
 
 
-def to_json(value: Any) -> str:
+def to_json(value: Any, *, short: bool = True) -> str:
     """
     *value* as Go marshals it: no spaces, sorted keys, base64 for bytes, ``<>&`` escaped.
+
+    Args:
+        short:
+            See `json_float`.
 
     Raises:
         OttlTypeError: For what JSON cannot hold.
@@ -87,7 +91,7 @@ def to_json(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return json_float(value)
+        return json_float(value, short=short)
     if isinstance(value, str):
         return _json_text(value)
     if isinstance(value, _Id):
@@ -95,14 +99,18 @@ def to_json(value: Any) -> str:
     if isinstance(value, bytes):
         return f'"{base64.b64encode(value).decode()}"'
     if isinstance(value, list):
-        return "[" + ",".join(map(to_json, value)) + "]"
+        return "[" + ",".join(to_json(inner, short=short) for inner in value) + "]"
     if isinstance(value, dict):
         pairs = sorted(value.items(), key=lambda pair: pair[0].encode("utf-8", "surrogateescape"))
-        return "{" + ",".join(f"{_json_text(key)}:{to_json(inner)}" for key, inner in pairs) + "}"
+        texts = (f"{_json_text(key)}:{to_json(inner, short=short)}" for key, inner in pairs)
+        return "{" + ",".join(texts) + "}"
     if isinstance(value, Duration):
         return str(value.ns)
     if isinstance(value, Time):
         return f'"{format_rfc3339(value)}"'
+    if isinstance(value, Foreign):
+        # Go's JSON sees no fields in these.
+        return "{}"
     raise OttlTypeError(f"a {type_name(value)} has no text")
 
 
@@ -137,7 +145,7 @@ def to_text(value: Any) -> str | None:
         return value
     if type(value) is bytes:
         return value.hex()
-    return to_json(value)
+    return to_json(value, short=False)
 
 
 def attribute_text(value: Any) -> str:
@@ -148,7 +156,7 @@ def attribute_text(value: Any) -> str:
         return f"json: unsupported value: {format_float(value)}"
     if type(value) is bytes:
         return base64.b64encode(value).decode()
-    return to_text(value) or ""
+    return value if type(value) is str else to_json(value)
 
 
 def format_rfc3339(moment: Time) -> str:
@@ -192,7 +200,7 @@ def parse_int(text: str, base: int = 10) -> int:
 def _int_of(digits: str, base: int) -> int:
     if base != 0:
         # Python alone would take a prefix such as 0x even when the base is given.
-        if base == 16 and digits[:2].lower() == "0x":
+        if digits[:2].lower() in ("0x", "0b", "0o") and int(digits[1], 36) >= base:
             raise ValueError(digits)
         return int(digits, base)
     if len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567_":

@@ -121,7 +121,7 @@ def zone_name(when: datetime) -> str:
     """The abbreviation of the zone, or its offset as Go prints nameless zones."""
     name = when.tzname() or ""
     if not name or (name.startswith("UTC") and name != "UTC"):
-        return _write_offset("-07", int((when.utcoffset() or timedelta()).total_seconds()))
+        return _write_offset("-0700", int((when.utcoffset() or timedelta()).total_seconds()))
     return name
 
 

@@ -84,6 +84,10 @@ def pick(value: Any, keys: Keys, cursor: Cursor) -> Any:
     return value
 
 
+_AS_IT_IS = object()
+"""Put by `bury` where only the way to a place is to be made."""
+
+
 def bury(value: Any, keys: Keys, cursor: Cursor, new: Any) -> Any:
     """
     *value* with *new* where *keys* lead to; empty places become maps and lists on the way.
@@ -92,7 +96,7 @@ def bury(value: Any, keys: Keys, cursor: Cursor, new: Any) -> Any:
         OttlError: For a wrong index, or an index into something that has none.
     """
     if not keys:
-        return copied(new)
+        return value if new is _AS_IT_IS else copied(new)
     key, rest = keys[0], keys[1:]
     if isinstance(value, dict):
         name = map_key(key, cursor)
@@ -210,10 +214,20 @@ def _deep_reader(holder: Any, key: Key, rest: Keys) -> Get:
 
 def _deep_writer(holder: Any, key: Key, rest: Keys) -> Set:
     def put(cursor: Cursor, value: Any) -> None:
-        attributes: Attributes = holder(cursor)
-        attributes.set(key, bury(attributes.get(key), rest, cursor, storable(value)))
+        _put_deep(holder(cursor), key, rest, cursor, value)
 
     return put
+
+
+def _put_deep(attributes: Attributes, key: Key, rest: Keys, cursor: Cursor, value: Any) -> None:
+    held = attributes.get(key)
+    try:
+        stored = storable(value)
+    except OttlError:
+        # The Collector makes the place before it looks at the value: an empty one stays.
+        attributes.set(key, bury(held, rest, cursor, _AS_IT_IS))
+        raise
+    attributes.set(key, bury(held, rest, cursor, stored))
 
 
 def _dynamic_place(holder: Any, first: Expression, rest: Keys) -> Place:
@@ -223,9 +237,7 @@ def _dynamic_place(holder: Any, first: Expression, rest: Keys) -> Place:
         return None if data is None else dig(decode(data), rest, cursor)
 
     def put(cursor: Cursor, value: Any) -> None:
-        attributes: Attributes = holder(cursor)
-        key = Key(map_key(first, cursor))
-        attributes.set(key, bury(attributes.get(key), rest, cursor, storable(value)))
+        _put_deep(holder(cursor), Key(map_key(first, cursor)), rest, cursor, value)
 
     return Place(get, put)
 

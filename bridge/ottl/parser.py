@@ -176,7 +176,13 @@ class _Builder(Transformer[Token, Any]):
         return tree.Symbol(str(parts[0]), meta.start_pos)
 
     def integer(self, meta: Meta, parts: list[Any]) -> tree.Literal:
-        value = int(parts[0])
+        digits = str(parts[0])
+        # A leading zero makes an octal number, as in Go.
+        octal = len(digits) > 1 and digits[0] == "0"
+        if octal and set(digits) - set("01234567"):
+            message = f"{digits} begins with 0 but is no octal number"
+            raise OttlSyntaxError(message, self._text, meta.start_pos)
+        value = int(digits, 8 if octal else 10)
         if value > _INT_MAX:
             raise OttlSyntaxError("an int has 64 bits at most", self._text, meta.start_pos)
         return tree.Literal(value, meta.start_pos)

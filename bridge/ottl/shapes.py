@@ -126,7 +126,17 @@ def _check_keys(keys: tuple[Value, ...], text: str) -> None:
     for key in keys:
         if isinstance(key, Literal) and type(key.value) is str:
             continue
+        if isinstance(key, Calculated) and isinstance(_leftmost(key), Literal):
+            # The Collector reads the int, and then wants the bracket.
+            message = "an index that is calculated cannot begin with a number"
+            raise OttlSyntaxError(message, text, key.at)
         _check_sum(key, text)
+
+
+def _leftmost(node: Value) -> Value:
+    while isinstance(node, Calculated):
+        node = node.left
+    return node
 
 
 def _check_arguments(call: Call, text: str) -> None:

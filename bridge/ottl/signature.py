@@ -15,7 +15,7 @@ from typing import Any
 from bridge.ottl.errors import OttlError, OttlSyntaxError, OttlTypeError
 from bridge.ottl.expressions import Expression, Get
 from bridge.ottl.gotext import parse_bool, parse_float, parse_int, to_text
-from bridge.ottl.values import Duration, Time, type_name
+from bridge.ottl.values import AnyList, Duration, Time, check_raw, type_name
 
 
 class Kind(Enum):
@@ -175,6 +175,8 @@ def _to_bytes(value: Any) -> Any:
 
 def _to_list(value: Any) -> list[Any]:
     if isinstance(value, list):
+        if type(value) is AnyList:
+            check_raw(value)
         return value
     raise OttlTypeError(f"expected list but got {type_name(value)}")
 

@@ -1,19 +1,29 @@
-"""Go's `fmt.Sprintf` for the values that OTTL has."""
+"""Go's `fmt.Sprintf` for the values that OTTL has, mistakes included."""
 
-import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.ottl.errors import OttlError
-from bridge.ottl.gotext import format_duration, format_float, to_json
+from bridge.ottl.goformat import (
+    Flags,
+    format_bytes,
+    format_float_verb,
+    format_int,
+    format_text,
+    pad,
+)
+from bridge.ottl.gotext import format_duration, to_json
 from bridge.ottl.gotime import format_layout
 from bridge.ottl.values import Duration, Time, TypedList
 
 RESULT_LENGTH_MAX = 1 << 20
 """Characters that one `Format` may give; a width of 999999999 is a mistake, not a wish."""
 
-_VERB = re.compile(r"%([+\-# 0]*)(\d+|\*)?(?:\.(\d+|\*)?)?(.)?", re.DOTALL)
-_DOTTED = re.compile(r"%[+\-# 0]*(?:\d+|\*)?\.")
+_NUMBER_MAX = 1_000_000
+"""Go reads no width, precision or index above this."""
+
 _GO_NAMES = {str: "string", bool: "bool", int: "int64", float: "float64", bytes: "[]uint8"}
+_STRINGER_VERBS = "vsqxX"
 
 
 def sprintf(layout: str, values: list[Any]) -> str:
@@ -23,43 +33,139 @@ def sprintf(layout: str, values: list[Any]) -> str:
     Raises:
         OttlError: If the result would be longer than `RESULT_LENGTH_MAX`.
     """
-    pieces: list[str] = []
-    used, position = 0, 0
-    for match in _VERB.finditer(layout):
-        pieces.append(layout[position : match.start()])
-        position = match.end()
-        flags, width_text, precision_text, verb = match.groups()
-        width, used = _number(width_text, values, used)
-        precision, used = _number(precision_text, values, used)
-        if precision is None and _DOTTED.match(match[0]):
-            precision = 0
-        if max(width or 0, precision or 0) > RESULT_LENGTH_MAX:
-            raise OttlError(f"a formatted text may have {RESULT_LENGTH_MAX} characters at most")
-        if verb is None:
-            pieces.append("%!(NOVERB)")
-        elif verb == "%":
-            pieces.append("%")
-        elif used >= len(values):
-            pieces.append(f"%!{verb}(MISSING)")
-        else:
-            pieces.append(_write(values[used], verb, flags, width, precision))
-            used += 1
-    pieces.append(layout[position:])
-    if used < len(values):
-        extra = ", ".join(_extra(value) for value in values[used:])
-        pieces.append(f"%!(EXTRA {extra})")
-    result = "".join(pieces)
+    printer = _Printer(layout, values)
+    result = printer.run()
     if len(result) > RESULT_LENGTH_MAX:
         raise OttlError(f"a formatted text may have {RESULT_LENGTH_MAX} characters at most")
     return result
 
 
-def _number(text: str | None, values: list[Any], used: int) -> tuple[int | None, int]:
-    if text != "*":
-        return (int(text) if text else None), used
-    if used < len(values) and type(values[used]) is int:
-        return values[used], used + 1
-    return None, used + 1
+@dataclass(slots=True)
+class _Printer:
+    """Where we are in the layout and among the values."""
+
+    layout: str
+    values: list[Any]
+    at: int = 0
+    used: int = 0
+    reordered: bool = False
+    good_index: bool = True
+    pieces: list[str] = field(default_factory=list)
+
+    def run(self) -> str:
+        layout, end = self.layout, len(self.layout)
+        while self.at < end:
+            percent = layout.find("%", self.at)
+            if percent < 0:
+                self.pieces.append(layout[self.at :])
+                break
+            self.pieces.append(layout[self.at : percent])
+            self.at = percent + 1
+            self._verb()
+        if not self.reordered and self.used < len(self.values):
+            extra = ", ".join(_extra(value) for value in self.values[self.used :])
+            self.pieces.append(f"%!(EXTRA {extra})")
+        return "".join(self.pieces)
+
+    def _peek(self) -> str:
+        return self.layout[self.at : self.at + 1]
+
+    def _verb(self) -> None:
+        flags = Flags()
+        self.good_index = True
+        while self._peek() and self._peek() in "#0+- ":
+            flags.set(self._peek())
+            self.at += 1
+        after_index = self._index()
+        flags.width, after_index = self._width(flags, after_index=after_index)
+        after_index = self._precision(flags, after_index=after_index)
+        if not after_index:
+            self._index()
+        verb = self._peek()
+        if not verb:
+            self.pieces.append("%!(NOVERB)")
+            return
+        self.at += 1
+        if verb == "%":
+            self.pieces.append("%")
+        elif not self.good_index:
+            self.pieces.append(f"%!{verb}(BADINDEX)")
+        elif self.used >= len(self.values):
+            self.pieces.append(f"%!{verb}(MISSING)")
+        else:
+            value = self.values[self.used]
+            self.used += 1
+            if verb == "v":
+                flags.plus = flags.sharp = False
+            self.pieces.append(write(value, verb, flags))
+
+    def _width(self, flags: Flags, *, after_index: bool) -> tuple[int | None, bool]:
+        if self._peek() == "*":
+            self.at += 1
+            width = self._star("BADWIDTH")
+            if width is not None and width < 0:
+                width, flags.minus = -width, True
+            return width, False
+        width = self._digits()
+        if after_index and width is not None:
+            self.good_index = False
+        return width, after_index
+
+    def _precision(self, flags: Flags, *, after_index: bool) -> bool:
+        if self._peek() != ".":
+            return after_index
+        self.at += 1
+        if after_index:
+            self.good_index = False
+        after_index = self._index()
+        if self._peek() == "*":
+            self.at += 1
+            flags.precision = self._star("BADPREC")
+            if flags.precision is not None and flags.precision < 0:
+                flags.precision = None
+                self.pieces.append("%!(BADPREC)")
+            return False
+        flags.precision = self._digits() or 0
+        return after_index
+
+    def _star(self, problem: str) -> int | None:
+        value = self.values[self.used] if self.used < len(self.values) else None
+        if self.used < len(self.values):
+            self.used += 1
+        if type(value) is int and abs(value) <= _NUMBER_MAX:
+            return value
+        self.pieces.append(f"%!({problem})")
+        return None
+
+    def _digits(self) -> int | None:
+        start = self.at
+        while self._peek().isascii() and self._peek().isdigit():
+            self.at += 1
+        text = self.layout[start : self.at]
+        if not text:
+            return None
+        number = int(text)
+        if number > RESULT_LENGTH_MAX:
+            raise OttlError(f"a formatted text may have {RESULT_LENGTH_MAX} characters at most")
+        return number
+
+    def _index(self) -> bool:
+        """Read ``[n]``; whether there was one."""
+        if self._peek() != "[":
+            return False
+        self.reordered = True
+        closing = self.layout.find("]", self.at)
+        if closing < 0:
+            self.good_index = False
+            self.at += 1
+            return False
+        text = self.layout[self.at + 1 : closing]
+        self.at = closing + 1
+        if text.isascii() and text.isdigit() and 1 <= int(text) <= len(self.values):
+            self.used = int(text) - 1
+            return True
+        self.good_index = False
+        return True
 
 
 def _extra(value: Any) -> str:
@@ -73,158 +179,52 @@ def _go_name(value: Any) -> str:
         return "time.Time"
     if isinstance(value, Duration):
         return "time.Duration"
-    return _GO_NAMES.get(
-        type(value), "[]interface {}" if isinstance(value, list) else "pcommon.Map"
-    )
+    if isinstance(value, list):
+        return "[]interface {}" if type(value) is not list else "pcommon.Slice"
+    return _GO_NAMES.get(type(value), "pcommon.Map")
 
 
 def plain(value: Any) -> str:
     """*value* as ``%v`` writes it."""
+    return write(value, "v", Flags())
+
+
+def write(value: Any, verb: str, flags: Flags) -> str:
+    """One value by one verb."""
     if value is None:
-        return "<nil>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return format_float(value, exponent_below=1e-4)
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return "[" + " ".join(map(str, value)) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(map(plain, value)) + "]"
-    if isinstance(value, Duration):
-        return format_duration(value)
-    if isinstance(value, Time):
-        return format_layout(value, "2006-01-02 15:04:05.999999999 -0700 MST")
-    if isinstance(value, dict):
-        return to_json(value)
-    return str(value)
-
-
-def _write(value: Any, verb: str, flags: str, width: int | None, precision: int | None) -> str:
+        return pad("<nil>", flags) if verb in "vT" else f"%!{verb}(<nil>)"
     if verb == "T":
-        return _pad("<nil>" if value is None else _go_name(value), flags, width)
-    text = _body(value, verb, flags, precision)
+        return format_text(_go_name(value), "s", flags) or ""
+    text = _by_type(value, verb, flags)
     if text is None:
-        shown = "<nil>" if value is None else f"{_go_name(value)}={plain(value)}"
-        return f"%!{verb}({shown})"
-    numeric = (type(value) in (int, float) and verb not in "vsqc") or (
-        verb == "v" and type(value) in (int, float)
-    )
-    return _pad(text, flags, width, zeros="0" in flags and "-" not in flags and numeric)
+        return f"%!{verb}({_go_name(value)}={_by_type(value, 'v', flags)})"
+    return text
 
 
-def _pad(text: str, flags: str, width: int | None, *, zeros: bool = False) -> str:
-    if not width or len(text) >= width:
-        return text
-    if "-" in flags:
-        return text.ljust(width)
-    if zeros:
-        sign = text[:1] if text[:1] in "+- " else ""
-        return sign + text[len(sign) :].rjust(width - len(sign), "0")
-    return text.rjust(width)
-
-
-def _body(value: Any, verb: str, flags: str, precision: int | None) -> Any:
-    """The text without padding; `None` if the verb does not fit the value."""
+def _by_type(value: Any, verb: str, flags: Flags) -> str | None:
+    """The text; `None` if the verb does not fit the type."""
     kind = type(value)
-    if value is None:
-        return "<nil>" if verb == "v" else None
     if kind is bool:
-        return plain(value) if verb in "tv" else None
+        return pad("true" if value else "false", flags) if verb in "tv" else None
     if kind is int:
-        return _integer(value, verb, flags, precision)
+        return format_int(value, verb, flags)
     if kind is float:
-        return _float(value, verb, flags, precision)
+        return format_float_verb(value, verb, flags)
     if kind is str:
-        return _string(value, verb, flags, precision)
-    if kind is bytes and verb in "sxXq":
-        if verb in "sq":
-            return _string(value.decode("utf-8", "surrogateescape"), verb, flags, precision)
-        return value.hex() if verb == "x" else value.hex().upper()
-    if isinstance(value, list) and verb in "sdvq":
-        inner = [_write(one, verb, flags, None, precision) for one in value]
-        return "[" + " ".join(inner) + "]"
-    if isinstance(value, Duration) and verb == "d":
-        return str(value.ns)
-    return plain(value) if verb in "vs" else None
+        return format_text(value, verb, flags)
+    if kind is bytes:
+        return format_bytes(value, verb, flags)
+    if isinstance(value, Duration):
+        if verb in _STRINGER_VERBS:
+            return format_text(format_duration(value), "s" if verb == "v" else verb, flags)
+        return format_int(value.ns, verb, flags)
+    if isinstance(value, Time):
+        return format_text(_time_text(value), "s" if verb == "v" else verb, flags)
+    if isinstance(value, list) and type(value) is not list:
+        return "[" + " ".join(write(one, verb, flags) for one in value) + "]"
+    # Go prints the addresses inside of its maps here; a text that means something is better.
+    return pad(to_json(value), flags)
 
 
-def _signed(text: str, value: float, flags: str) -> str:
-    if value < 0 or text.startswith(("-", "+")):
-        return text
-    return "+" + text if "+" in flags else " " + text if " " in flags else text
-
-
-def _integer(value: int, verb: str, flags: str, precision: int | None) -> str | None:
-    if verb == "c":
-        return chr(value) if 0 <= value < 0x110000 else "\ufffd"
-    if verb == "q":
-        return f"'{chr(value)}'" if 0 <= value < 0x110000 else "'\ufffd'"
-    if verb == "U":
-        return f"U+{value:04X}"
-    shape = {"d": "d", "v": "d", "x": "x", "X": "X", "o": "o", "O": "o", "b": "b"}.get(verb)
-    if shape is None:
-        return None
-    digits = format(abs(value), shape)
-    if precision is not None:
-        digits = digits.rjust(precision, "0")
-    prefix = {"x": "0x", "X": "0X", "o": "0", "b": "0b"}.get(verb, "") if "#" in flags else ""
-    if verb == "O":
-        prefix = "0o"
-    return _signed(("-" if value < 0 else "") + prefix + digits, value, flags)
-
-
-def _float(value: float, verb: str, flags: str, precision: int | None) -> str | None:
-    if value != value or value in (float("inf"), float("-inf")):
-        return format_float(value) if verb in "feEgGFv" else None
-    if verb in "fF":
-        text = f"{value:.{6 if precision is None else precision}f}"
-    elif verb in "eE":
-        text = f"{value:.{6 if precision is None else precision}e}"
-        text = text.upper() if verb == "E" else text
-    elif verb in "gGv":
-        if precision is None:
-            low = 1e-4
-            text = format_float(value, exponent_below=low, exponent_from=1e21)
-        else:
-            text = f"{value:.{max(precision, 1)}g}"
-        text = text.upper() if verb == "G" else text
-    else:
-        return None
-    return _signed(text, value, flags)
-
-
-def _string(value: str, verb: str, flags: str, precision: int | None) -> str | None:
-    if precision is not None:
-        value = value[:precision]
-    if verb in "sv":
-        return value
-    if verb == "q":
-        return quoted(value)
-    if verb in "xX":
-        text = value.encode("utf-8", "surrogateescape").hex()
-        return text.upper() if verb == "X" else text
-    return None
-
-
-_QUOTED = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_QUOTED |= {"\v": "\\v", "\\": "\\\\", '"': '\\"'}
-
-
-def quoted(text: str) -> str:
-    """*text* in double quotes with Go's escapes."""
-    pieces = []
-    for character in text:
-        point = ord(character)
-        if character in _QUOTED:
-            pieces.append(_QUOTED[character])
-        elif 0xDC80 <= point <= 0xDCFF:
-            pieces.append(f"\\x{point - 0xDC00:02x}")
-        elif character.isprintable():
-            pieces.append(character)
-        elif point < 0x80:
-            pieces.append(f"\\x{point:02x}")
-        else:
-            pieces.append(f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}")
-    return '"' + "".join(pieces) + '"'
+def _time_text(value: Time) -> str:
+    return format_layout(value, "2006-01-02 15:04:05.999999999 -0700 MST")

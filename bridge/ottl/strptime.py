@@ -178,7 +178,7 @@ class TimeParser:
         zone = self._zone
         if reading.offset_s is not None:
             zone = fixed_zone(reading.offset_s)
-        elif reading.zone_name == "UTC":
+        elif reading.zone_name == "UTC" or reading.zone_name[3:4] in ("+", "-"):
             zone = UTC
         hour = reading.hour
         if reading.afternoon is not None:
@@ -195,12 +195,8 @@ class TimeParser:
             )
             if not reading.year:
                 when = _with_year(when, now)
-            if (
-                reading.zone_name
-                and reading.offset_s is None
-                and when.tzname() != reading.zone_name
-            ):
-                when = when.replace(tzinfo=load_zone(reading.zone_name))
+            if reading.zone_name and reading.offset_s is None:
+                when = _in_named_zone(when, reading.zone_name)
         except ValueError as error:
             raise OttlError(f"cannot read time {reading.text!r}: {error}") from error
         seconds = (when - _EPOCH) // timedelta(seconds=1)
@@ -220,6 +216,13 @@ def _expand(layout: str) -> list[str]:
     return [layout]
 
 
+def _in_named_zone(when: datetime, name: str) -> datetime:
+    """*when* in the zone that the text names; `GMT+3` only changes how it is shown."""
+    if name[3:4] in ("+", "-"):
+        return when.astimezone(fixed_zone(int(name[3:]) * 3600))
+    return when if when.tzname() == name else when.replace(tzinfo=load_zone(name))
+
+
 def _with_year(when: datetime, now: datetime) -> datetime:
     """The year of *now*, or the one before if that lies more than a week ahead."""
     dated = when.replace(year=now.year)
@@ -231,16 +234,20 @@ def _read(reading: _Reading, steps: list[str]) -> None:
         reader = _READERS.get(step)
         if reader is not None:
             reader(reading)
-        elif step[0] in ".,":
+        elif _is_fraction(step):
             _read_fraction(reading, 9)
         else:
             _skip(reading, "%" if step == "%%" else {"%n": "\n", "%t": "\t"}.get(step, step))
-        if step == "%S" and not (index + 1 < len(steps) and steps[index + 1][0] in ".,"):
+        if step == "%S" and not (index + 1 < len(steps) and _is_fraction(steps[index + 1])):
             _read_fraction(reading, 9)
     if reading.at < len(reading.text):
         raise OttlError(
             f"cannot read time {reading.text!r}: {reading.text[reading.at :]!r} is left"
         )
+
+
+def _is_fraction(step: str) -> bool:
+    return len(step) > 1 and step[0] in ".,"
 
 
 def _skip(reading: _Reading, literal: str) -> None:
@@ -337,8 +344,6 @@ def _zone(reading: _Reading) -> None:
         raise reading.fail("%Z")
     reading.zone_name = match[0]
     reading.at = match.end()
-    if match[0].startswith("GMT") and len(match[0]) > 3:
-        reading.offset_s = int(match[0][3:]) * 3600
 
 
 _Reader = Callable[[_Reading], None]

@@ -93,7 +93,7 @@ def glob_to_regex(pattern: str) -> str:
     A glob as a regular expression for the whole text: ``*``, ``?``, ``[a-z]``, ``[!a]``, ``{a,b}``.
 
     Raises:
-        ValueError: If a bracket or brace is not closed.
+        ValueError: If a bracket is not closed.
     """
     pieces: list[str] = []
     index, depth = 0, 0
@@ -101,7 +101,7 @@ def glob_to_regex(pattern: str) -> str:
         character = pattern[index]
         if character == "\\":
             index += 1
-            pieces.append(re.escape(pattern[index : index + 1] or "\\"))
+            pieces.append(re.escape(pattern[index : index + 1]))
         elif character == "*":
             pieces.append(".*")
         elif character == "?":
@@ -113,7 +113,7 @@ def glob_to_regex(pattern: str) -> str:
             inside = pattern[index + 1 : closing]
             negated = inside[:1] == "!"
             members = (inside[1:] if negated else inside).replace("\\", "\\\\")
-            pieces.append(f"[{'^' if negated else ''}{members}]")
+            pieces.append(f"[{'^' if negated else ''}{members.replace('^', chr(92) + '^')}]")
             index = closing
         elif character == "{":
             depth += 1
@@ -126,6 +126,6 @@ def glob_to_regex(pattern: str) -> str:
         else:
             pieces.append(re.escape(character))
         index += 1
-    if depth:
-        raise ValueError(f"the pattern {pattern!r} has an open {{")
+    # What is left open ends with the pattern, as in the Collector.
+    pieces.append(")" * depth)
     return rf"(?s)\A(?:{''.join(pieces)})\z"

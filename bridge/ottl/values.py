@@ -14,6 +14,8 @@ from datetime import UTC, tzinfo
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
+from bridge.ottl.errors import OttlTypeError
+
 _WRAP = 1 << 64
 _SIGN = 1 << 63
 
@@ -21,6 +23,17 @@ _SIGN = 1 << 63
 def wrap(value: int) -> int:
     """*value* as 64 bits with a sign, as Go's int overflows."""
     return value if -_SIGN <= value < _SIGN else (value + _SIGN) % _WRAP - _SIGN
+
+
+class AnyList(list[Any]):
+    """
+    A list written in a statement, before it is stored anywhere.
+
+    The Collector cannot make an attribute list of one that holds maps or lists of attributes,
+    except where it sets a value.
+    """
+
+    __slots__ = ()
 
 
 class TypedList(list[Any]):
@@ -90,6 +103,7 @@ _NAMES: dict[type, str] = {
     str: "string",
     bytes: "bytes",
     list: "list",
+    AnyList: "list",
     TypedList: "list",
     dict: "map",
     Time: "time",
@@ -120,11 +134,15 @@ def _make(operator: Comparison, *, both_nil: bool, otherwise: bool, ordered: boo
                 return operator(a.ns, b.ns)
             if a is None:
                 return both_nil
-            if ordered or kind is TypedList or kind is Foreign:
+            if ordered or kind is TypedList:
                 return otherwise
-            if kind is list or kind is dict:
+            if kind is Foreign:
+                return ((a.kind, a.parts) == (b.kind, b.parts)) is not otherwise
+            if kind in _LISTS or kind is dict:
                 return same(a, b) is not otherwise
             return operator(a, b)
+        if kind in _LISTS and type(b) in _LISTS:
+            return otherwise if ordered else same_lists(a, b) is not otherwise
         if (kind is int and type(b) is float) or (kind is float and type(b) is int):
             return operator(float(a), float(b))
         return otherwise
@@ -133,6 +151,7 @@ def _make(operator: Comparison, *, both_nil: bool, otherwise: bool, ordered: boo
 
 
 _PLAIN = frozenset({str, int, float, bool, bytes})
+_LISTS = frozenset({list, AnyList})
 
 COMPARE: dict[str, Comparison] = {
     "==": _make(eq, both_nil=True, otherwise=False, ordered=False),
@@ -157,6 +176,33 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, Sequence) and not isinstance(a, str | bytes):
         return len(a) == len(b) and all(map(same, a, b))
     return bool(a == b)
+
+
+def same_lists(a: list[Any], b: list[Any]) -> bool:
+    """Equality of a written list and one of an attribute: maps in them are never equal."""
+    if len(a) != len(b):
+        return False
+    for one, other in zip(a, b, strict=True):
+        if isinstance(one, list) and isinstance(other, list):
+            if not same_lists(one, other):
+                return False
+        elif isinstance(one, dict) or not same(one, other):
+            return False
+    return True
+
+
+def check_raw(value: Any) -> None:
+    """
+    Check that a list or map that is written in a statement can hold *value*.
+
+    Raises:
+        OttlTypeError: If it cannot.
+    """
+    if type(value) is AnyList:
+        for inner in value:
+            check_raw(inner)
+    elif value is not None and type(value) not in _PLAIN:
+        raise OttlTypeError(f"a {type_name(value)} cannot stand inside of a list or map here")
 
 
 def copied(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.ottl.errors import OttlError, OttlSyntaxError
 from bridge.ottl.expressions import Cursor, Expression, Place
-from bridge.ottl.keys import Keys, as_map, attribute_place, bury, dig, map_key
+from bridge.ottl.keys import Keys, as_map, attribute_place, bury, dig, map_key, storable
 from bridge.ottl.values import Foreign, SpanId, Time, TraceId, copied, type_name, wrap
 
 _UINT64 = 0xFFFFFFFFFFFFFFFF
@@ -290,7 +290,7 @@ def cache(segments: Segments) -> Place:
 
     def put(cursor: Cursor, value: Any) -> None:
         name = map_key(keys[0], cursor)
-        cursor.cache[name] = bury(cursor.cache.get(name), keys[1:], cursor, value)
+        cursor.cache[name] = bury(cursor.cache.get(name), keys[1:], cursor, storable(value))
 
     return Place(get, put)
 

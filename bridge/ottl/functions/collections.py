@@ -8,7 +8,7 @@ from bridge.ottl.functions.registry import function, maybe, need, several
 from bridge.ottl.gotext import attribute_text
 from bridge.ottl.regex import to_bytes
 from bridge.ottl.signature import Kind
-from bridge.ottl.values import Foreign, equal, type_name
+from bridge.ottl.values import AnyList, Foreign, check_raw, equal, type_name
 
 
 @function("Len", need("target", Kind.VALUE))
@@ -51,6 +51,8 @@ def index(target: Expression, value: Expression) -> Get:
             if type(wanted) is not str:
                 raise OttlError("only a string can be found in a string")
             return to_bytes(values).find(to_bytes(wanted))
+        if type(values) is AnyList:
+            check_raw(values)
         if not isinstance(values, list):
             raise OttlError(f"expected string or list but got {type_name(values)}")
         return next((place for place, one in enumerate(values) if equal(one, wanted)), -1)
@@ -81,6 +83,8 @@ def sort(target: Expression, order: str = "asc") -> Get:
         found = target.get(cursor)
         if not isinstance(found, list):
             raise OttlError(f"a {type_name(found)} cannot be sorted")
+        if type(found) is AnyList:
+            check_raw(found)
         return _sorted(found, descending=descending)
 
     return get

@@ -10,7 +10,7 @@ from bridge.ottl.functions.registry import function, maybe, need, several
 from bridge.ottl.regex import Pattern
 from bridge.ottl.signature import Kind
 from bridge.ottl.texts import truncate
-from bridge.ottl.values import copied, type_name
+from bridge.ottl.values import check_raw, copied, type_name
 
 APPENDED_MAX = 100_000
 """Elements that `append` lets a list have."""
@@ -250,10 +250,14 @@ def append(
 
     def run(cursor: Cursor) -> None:
         found = target.get(cursor)
-        if isinstance(found, dict | bytes):
-            raise OttlError(f"a {type_name(found)} cannot be appended to")
-        result = [] if found is None else list(found) if isinstance(found, list) else [found]
-        result += [one.get(cursor) for one in added]
+        result = list(found) if isinstance(found, list) else []
+        if found is not None and not isinstance(found, list):
+            check_raw(found)
+            result = [found]
+        for one in added:
+            new = one.get(cursor)
+            check_raw(new)
+            result.append(new)
         if len(result) > APPENDED_MAX:
             raise OttlError(f"a list may grow to {APPENDED_MAX} elements")
         target.set(cursor, result)

@@ -95,18 +95,18 @@ def decode(target: Expression, encoding: Expression) -> Get:
     return get
 
 
+_RAW = frozenset({"", "nop", "utf8-raw", "utf-8-raw"})
+_OTHER_NAMES = {"utf8": "utf-8", "utf16": "utf-16-le", "utf-16": "utf-16-le"}
+_OTHER_NAMES |= {"ascii": "utf-8", "us-ascii": "utf-8"}
+
+
 def _codec(name: str) -> Any:
-    # Names as IANA has them; Python knows the same encodings under its own.
-    known = {
-        "": "utf-8",
-        "nop": "utf-8",
-        "utf8": "utf-8",
-        "utf16": "utf-16-le",
-        "utf-16": "utf-16-le",
-    }
+    """The codec of an IANA name; `None` for the names that mean bytes as they are."""
     lowered = name.lower()
+    if lowered in _RAW:
+        return None
     try:
-        codec = codecs.lookup(known.get(lowered, lowered))
+        codec = codecs.lookup(_OTHER_NAMES.get(lowered, lowered))
     except LookupError:
         raise ValueError(f"encoding {name!r} is not known") from None
     if not codec._is_text_encoding:
@@ -119,7 +119,7 @@ def _decode_text(data: bytes, name: str) -> str:
         codec = _codec(name)
     except ValueError as error:
         raise OttlError(str(error)) from None
-    if codec.name in ("utf-8", "ascii") and name.lower() in ("", "nop"):
+    if codec is None:
         return to_text(data)
     text: str = codec.decode(data, "replace")[0]
     return text

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 from bridge.ottl.codec import DEPTH_MAX
@@ -14,6 +15,9 @@ from bridge.ottl.signature import Kind
 
 TEXT_LENGTH_MAX = 4 << 20
 """Characters of a text that is parsed: as much as a request of the default size can hold."""
+
+
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 def _check_length(text: str) -> None:
@@ -38,6 +42,19 @@ def _json(text: str) -> Any:
         raise OttlError(f"invalid JSON: {error}") from None
     if not isinstance(value, list | dict):
         raise OttlError("JSON must be a list or an object")
+    return _without_surrogates(value) if "\\u" in text or not text.isprintable() else value
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Half a surrogate pair stands for no character: U+FFFD instead, as in Go."""
+    if isinstance(value, str):
+        return _LONE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(inner) for inner in value]
+    if isinstance(value, dict):
+        return {
+            _LONE.sub("\ufffd", key): _without_surrogates(inner) for key, inner in value.items()
+        }
     return value
 
 

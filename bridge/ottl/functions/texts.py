@@ -133,7 +133,9 @@ def to_camel_case(target: Expression) -> Get:
 
 def _lower(text: str) -> str:
     # Go maps character by character; Python's rules for final sigma and the like look around.
-    return "".join(_single(character, character.lower()) for character in text)
+    # Go's one character for the dotted capital I; Python has two.
+    plain = text.replace("\u0130", "i")
+    return "".join(_single(character, character.lower()) for character in plain)
 
 
 def _upper(text: str) -> str:

@@ -64,6 +64,9 @@ class TransformOptions(Options):
     log_statements: list[Entry] = Field(default_factory=list)
     """Statements, or groups of them, for logs."""
 
+    flatten_data: Literal[False] = False
+    """Only false: records of one resource are never regrouped here."""
+
     @field_validator("trace_statements", "metric_statements", "log_statements")
     @classmethod
     def _check_style(cls, entries: list[Entry]) -> list[Entry]:
