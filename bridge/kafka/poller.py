@@ -84,16 +84,17 @@ class Poller:
         self._advance = True
 
     async def _poll(self) -> None:
-        healthy: list[TopicPartition] = []
+        wanted: list[TopicPartition] = []
         if self._suspects:
-            healthy = [tp for tp in self._client.assignment() if tp not in self._suspects]
-            if not healthy:
-                await asyncio.sleep(BUSY_POLL_TIMEOUT_S)
-                return
+            wanted = [tp for tp in self._client.assignment() if tp not in self._suspects]
+            if not wanted:
+                if any(not lane.paused for lane in self._runner.lanes.values()):
+                    return  # The probes wait.
+                wanted = list(self._suspects)  # All are paused: nothing comes, but we are seen.
         timeout_s = BUSY_POLL_TIMEOUT_S if self._suspects else POLL_TIMEOUT_S
         records_max = max(1, min(_RECORDS_MAX, int(POLL_BYTES_AIM / self._record_bytes)))
         try:
-            found = await self._client.poll(healthy, timeout_s, records_max)
+            found = await self._client.poll(wanted, timeout_s, records_max)
         except kafka.KafkaError as error:
             self._rewind()
             await self._failed(error)

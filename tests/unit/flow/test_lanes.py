@@ -1,0 +1,251 @@
+"""What one partition reads ahead, in which batches, and when it pauses."""
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+from bridge.core import Malformed
+from bridge.flow import Lane, LaneLimits, ReadRecord
+
+LIMITS = LaneLimits(window_bytes_max=100, batches_max=2, batch_bytes_max=30)
+
+
+def _lane(limits: LaneLimits = LIMITS, start: int = 0) -> Lane:
+    lane = Lane("spans", 3, 1, limits)
+    lane.open(start)
+    lane.paused = False
+    return lane
+
+
+def _records(
+    offsets: Iterable[int], size: int = 10, tenant: str = "a", fault: Malformed | None = None
+) -> list[ReadRecord]:
+    record = SimpleNamespace(value=b"x" * size)
+    return [
+        ReadRecord(offset, 1000 + offset, b"x" * size, 1, {"tenant": (tenant,)}, record, fault)  # type: ignore[arg-type]  # The lane looks at the value only.
+        for offset in offsets
+    ]
+
+
+def _starts(lane: Lane) -> list[list[int]]:
+    chunks = iter(lane.start_next, None)
+    return [[entry.offset for entry in chunk.entries] for chunk in chunks]
+
+
+def test_lane_joins_up_to_the_batch_size() -> None:
+    """Neighbours share a batch as long as its bytes allow."""
+    lane = _lane()
+
+    lane.admit(_records(range(5)))
+
+    assert _starts(lane) == [[0, 1, 2], [3, 4]]
+
+
+def test_lane_large_record_goes_alone() -> None:
+    """A record above the batch size is a batch of its own."""
+    lane = _lane()
+
+    lane.admit([*_records([0]), *_records([1], size=50)])
+
+    assert _starts(lane) == [[0], [1]]
+
+
+def test_lane_joins_equal_metadata_only() -> None:
+    """Records with other headers begin another batch."""
+    lane = _lane()
+
+    lane.admit([*_records([0, 1]), *_records([2], tenant="b")])
+
+    assert _starts(lane) == [[0, 1], [2]]
+
+
+def test_lane_faulty_record_goes_alone() -> None:
+    """An undecodable record shares a batch with nobody."""
+    lane = _lane(LaneLimits(100, 5, 30))
+
+    lane.admit([*_records([0]), *_records([1], fault=Malformed("no")), *_records([2])])
+
+    assert _starts(lane) == [[0], [1], [2]]
+
+
+def test_lane_starts_as_many_batches_as_allowed() -> None:
+    """The third batch waits until one of two ended."""
+    lane = _lane()
+    lane.admit(_records(range(9)))
+
+    assert _starts(lane) == [[0, 1, 2], [3, 4, 5]]
+
+    lane.end(lane.started[0])
+
+    assert _starts(lane) == [[6, 7, 8]]
+
+
+def test_lane_pauses_when_full_and_resumes_at_half() -> None:
+    """A full window pauses; reading goes on only when half of it is free."""
+    lane = _lane(LaneLimits(100, 20, 10))
+    lane.admit(_records(range(10)))
+    _starts(lane)
+
+    assert lane.should_pause()
+
+    lane.paused = True
+    for chunk in lane.started[:4]:
+        lane.end(chunk)
+
+    assert lane.should_pause()
+
+    for chunk in lane.started[:6]:
+        lane.end(chunk)
+
+    assert not lane.should_pause()
+
+
+def test_lane_with_waiting_batches_pauses() -> None:
+    """Nothing is read while batches wait for their turn."""
+    lane = _lane()
+    lane.admit(_records(range(9)))
+    _starts(lane)
+
+    assert lane.should_pause()
+
+
+def test_lane_held_bytes_leave_the_window() -> None:
+    """A batch that a stage keeps in its own budget takes no bytes and no place."""
+    lane = _lane()
+    lane.admit(_records(range(9)))
+    _starts(lane)
+
+    lane.hold(60)
+
+    assert lane.window_bytes == 30
+    assert [chunk.is_held for chunk in lane.started] == [True, True]
+    assert _starts(lane) == [[6, 7, 8]]
+    assert lane.book.committed == 0
+
+    for chunk in lane.started:
+        lane.end(chunk)
+
+    assert lane.window_bytes == 0
+
+
+def test_lane_partly_held_batch_keeps_its_place() -> None:
+    """Bytes leave the window at once, the place only with the last of them."""
+    lane = _lane()
+    lane.admit(_records(range(9)))
+    _starts(lane)
+
+    lane.hold(20)
+
+    assert lane.window_bytes == 70
+    assert _starts(lane) == []
+
+
+def test_lane_stuck_starts_nothing_until_released() -> None:
+    """A record that holds the lane stops it; releasing goes on."""
+    lane = _lane()
+    lane.admit(_records(range(9)))
+    first = lane.start_next()
+    assert first is not None
+    lane.get_stuck(0, "too odd")
+    lane.end(first)
+
+    assert lane.start_next() is None
+    assert lane.should_pause()
+
+    lane.release(0)
+
+    assert _starts(lane) == [[3, 4, 5], [6, 7, 8]]
+
+
+def test_lane_closed_ignores_results() -> None:
+    """A late result of an assignment that ended changes nothing."""
+    lane = _lane()
+    lane.admit(_records([0]))
+    lane.close()
+
+    lane.finish([0])
+    lane.admit(_records([1]))
+
+    assert lane.book.committed == 0
+    assert lane.start_next() is None
+
+
+def test_lane_draining_starts_nothing() -> None:
+    """A lane that gives up its partition forgets what it had not started."""
+    lane = _lane()
+    lane.admit(_records(range(3)))
+    lane.drain()
+
+    assert lane.start_next() is None
+    assert lane.should_pause()
+
+
+def test_lane_not_opened_takes_nothing() -> None:
+    """Records that come before it is known where to begin are left to the seek."""
+    lane = Lane("spans", 0, 1, LIMITS)
+
+    lane.admit(_records([0]))
+
+    assert lane.start_next() is None
+    assert lane.should_pause()
+
+
+def test_lane_counts_records_that_islands_skip() -> None:
+    """Records that an earlier owner finished are not delivered."""
+    lane = Lane("spans", 0, 1, LIMITS)
+    lane.open(0, [(1, 3)])
+
+    lane.admit(_records(range(4)))
+
+    assert _starts(lane) == [[0, 3]]
+    assert lane.skipped == 2
+
+
+def test_lane_oldest_is_the_first_unfinished_batch() -> None:
+    """The age of a lane is that of what was read first and not ended."""
+    lane = _lane()
+
+    assert lane.oldest_ms is None
+
+    lane.admit(_records(range(3, 9)))
+    first = lane.start_next()
+    assert first is not None
+
+    assert lane.oldest_ms == 1003
+
+    lane.end(first)
+
+    assert lane.oldest_ms == 1006
+
+
+def test_lane_is_caught_up_only_while_it_reads() -> None:
+    """At the log's end a lane is caught up, unless it is paused or has something waiting."""
+    lane = Lane("spans", 0, 1, LIMITS, at_end=lambda lane: True)
+    lane.open(0)
+
+    assert not lane.caught_up()
+
+    lane.paused = False
+
+    assert lane.caught_up()
+
+    lane.admit(_records([0]))
+
+    assert not lane.caught_up()
+
+
+def test_lane_tells_of_every_change() -> None:
+    """Whoever reads and starts is told when more may be possible."""
+    told: list[Lane] = []
+    lane = Lane("spans", 0, 1, LIMITS, told.append)
+    lane.open(0)
+    lane.admit(_records([0]))
+    chunk = lane.start_next()
+    assert chunk is not None
+
+    lane.hold(10)
+    lane.finish([0])
+    lane.end(chunk)
+    lane.end(chunk)
+
+    assert told == [lane, lane, lane]
+    assert repr(lane) == "Lane(spans/0, epoch=1, 0 started, 0 queued, 0 bytes)"
