@@ -95,7 +95,7 @@ class Engine:
         by_records = self._by_record_time and lane.custody is not None
         if by_records and not records:
             # Some stage before us lost their times: now is the best that is known.
-            lane.advance(now.wall_ms)
+            self.caught_up(lane, now)
             by_records = False
         self._intake.take(lane, self.lanes.values(), held, found, by_records=by_records)
         self._decider.shed_bytes(self.lanes.values())

@@ -8,7 +8,7 @@ from bridge.core import Batch, Record
 from bridge.processors._gathering.deciding import Decider
 from bridge.processors._gathering.decision import Decision
 from bridge.processors._gathering.lane import Lane, Waits
-from bridge.processors._gathering.scan import OddLayout, Scope, normalize, scan
+from bridge.processors._gathering.scan import Scope, scan
 from bridge.processors._gathering.schema import PARENT_IDS
 from bridge.processors._gathering.trace import Chunk, HeldBatch, HeldRecord, Trace
 from bridge.wire import is_trace_id
@@ -30,12 +30,7 @@ def find(batch: Batch) -> Found:
     Raises:
         Malformed: If its framing is broken.
     """
-    body, records = batch.body, batch.origin.records
-    try:
-        return body, records, scan(body)
-    except OddLayout:
-        body, records = _normalized(body, records)
-        return body, records, scan(body)
+    return batch.body, batch.origin.records, scan(batch.body)
 
 
 class Intake:
@@ -157,19 +152,3 @@ def _has_root(framed: bytes, spans: int) -> bool:
     except DecodeError:
         return False
     return len(parents) < spans or any(not parent.strip(b"\0") for parent in parents)
-
-
-def _normalized(body: bytes, records: tuple[Record, ...]) -> tuple[bytes, tuple[Record, ...]]:
-    """The usual layout of a body with an odd one, and where its records are then."""
-    if not records:
-        return normalize(body), ()
-    pieces: list[bytes] = []
-    moved: list[Record] = []
-    position = 0
-    for record in records:
-        piece = normalize(body[record.body_start : record.body_stop])
-        stop = position + len(piece)
-        moved.append(Record(record.offset, record.timestamp_ms, position, stop))
-        pieces.append(piece)
-        position = stop
-    return b"".join(pieces), tuple(moved)

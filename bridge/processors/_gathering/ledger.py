@@ -119,7 +119,7 @@ class Ledger:
             return
         if record.error is not None:
             batch.error = record.error
-        elif record.offset >= 0:
+        elif record.offset >= 0 and not batch.context:
             batch.finished.append(record.offset)
             self._finished[batch] = None
         batch.open_records -= 1

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from bridge.core import Malformed, Signal
 from bridge.processors._gathering.schema import TRACE_IDS
-from bridge.wire import split_by_resource, trace_ids
+from bridge.wire import trace_ids
 
 Scope = tuple[int, bytes, bytes, list[tuple[bytes, int, int, int]]]
 """
@@ -20,17 +20,10 @@ and scope (each with its schema URL, without children), and the ranges of framed
 trace id, start, stop and number of spans.
 """
 
-_RESOURCE_GROUP, _HEAD, _CHILD, _URL = 0x0A, 0x0A, 0x12, 0x1A
+_RESOURCE_GROUP, _CHILD = 0x0A, 0x12
+_LENGTH = 2
 _TRACE_ID_TAG = 0x0A
 _TRACE_ID_BYTES = 16
-
-
-class OddLayout(Exception):
-    """
-    The layout is valid protobuf, but none that any encoder is known to write.
-
-    The body must be normalized before it can be scanned.
-    """
 
 
 def scan(body: bytes) -> list[Scope]:
@@ -44,7 +37,6 @@ def scan(body: bytes) -> list[Scope]:
 
     Raises:
         Malformed: If the framing is broken down to the items, or in an item.
-        OddLayout: If `normalize` must be applied first.
     """
     try:
         ids: list[bytes] = TRACE_IDS(body).resource.scope.span.trace_id[:]
@@ -60,16 +52,6 @@ def scan(body: bytes) -> list[Scope]:
     except IndexError as error:
         raise Malformed("the OTLP request is cut off") from error
     return walk.scopes
-
-
-def normalize(body: bytes) -> bytes:
-    """
-    The same request, laid out as usual encoders do.
-
-    Raises:
-        Malformed: If the framing is broken down to the items.
-    """
-    return b"".join(encoded for _, encoded in split_by_resource(body))
 
 
 def count_spans(body: bytes, start: int, stop: int) -> int:
@@ -107,15 +89,15 @@ class _Walk:
         Find all scopes.
 
         Raises:
-            IndexError: If the body ends within a length.
+            IndexError: If the body ends within a field.
             Malformed: If something reaches beyond what holds it.
-            OddLayout: If the layout is not the usual one.
         """
         body, position, end = self._body, 0, len(self._body)
         while position < end:
             start = position
             if body[position] != _RESOURCE_GROUP:
-                raise OddLayout
+                position = _skip(body, position)  # It belongs to nobody.
+                continue
             size = body[position + 1]
             if size < 0x80:
                 position += 2
@@ -125,6 +107,8 @@ class _Walk:
             if position > end:
                 raise Malformed("the OTLP request is cut off")
             self._resource(start, position - size, position)
+        if position > end:
+            raise Malformed("the OTLP request is cut off")
 
     @property
     def exact(self) -> bool:
@@ -146,57 +130,49 @@ class _Walk:
         return found
 
     def _resource(self, origin: int, position: int, stop: int) -> None:
-        """Look at one resource; *origin* is where its frame begins."""
+        """
+        Look at one resource; *origin* is where its frame begins.
+
+        Everything but its scopes makes its head. What comes in pieces is merged by whoever decodes
+        it, and fields that we do not know stay where they belong.
+        """
         body = self._body
-        head = url = b""
+        head = b""
         children: list[int] = []
         while position < stop:
-            tag, start, size = body[position], position, body[position + 1]
-            if size < 0x80:
-                position += 2
-            else:
-                size, position = _varint(body, position + 1)
-            position += size
+            tag, start = body[position], position
             if tag == _CHILD:
-                children.append(position - size)
+                size = body[position + 1]
+                if size < 0x80:
+                    position += 2
+                else:
+                    size, position = _varint(body, position + 1)
                 children.append(position)
-            elif tag == _HEAD and not head:
-                head = body[start:position]
-            elif tag == _URL and not url:
-                url = body[start:position]
+                position += size
+                children.append(position)
             else:
-                raise OddLayout
+                position = _skip(body, position)
+                head += body[start:position]
         if position > stop:
             raise Malformed("a resource of the OTLP request is cut off")
-        if url:
-            head += url
         for index in range(0, len(children), 2):
             self._scope(origin, head, children[index], children[index + 1])
 
     def _scope(self, origin: int, resource: bytes, position: int, stop: int) -> None:
-        """Look at one scope; whatever stands between its spans makes the layout odd."""
+        """Look at one scope; everything but its spans makes its head."""
         body = self._body
-        head = url = b""
-        ranges: list[tuple[bytes, int, int, int]] | None = None
+        head = b""
+        ranges: list[tuple[bytes, int, int, int]] = []
         while position < stop:
-            tag = body[position]
-            if tag == _CHILD and ranges is None:
-                ranges = []
+            if body[position] == _CHILD:
                 position = self._spans(position, stop, ranges)
-                continue
-            start = position
-            size, position = _varint(body, position + 1)
-            position += size
-            if tag == _HEAD and not head:
-                head = body[start:position]
-            elif tag == _URL and not url:
-                url = body[start:position]
             else:
-                raise OddLayout
+                start, position = position, _skip(body, position)
+                head += body[start:position]
         if position > stop:
             raise Malformed("a scope of the OTLP request is cut off")
         if ranges:
-            self.scopes.append((origin, resource, head + url if url else head, ranges))
+            self.scopes.append((origin, resource, head, ranges))
 
     def _spans(self, position: int, stop: int, ranges: list[tuple[bytes, int, int, int]]) -> int:
         """Split consecutive spans by trace. The loop runs once for each span."""
@@ -232,6 +208,35 @@ class _Walk:
         ranges.append((current, first, position, seen - begun))
         self._seen, self._trail, self._lead = seen, trail, lead
         return position
+
+
+def _skip(body: bytes, position: int) -> int:
+    """
+    Where the field at *position* ends.
+
+    Raises:
+        IndexError: If the body ends before.
+        Malformed: If it is a group or no field.
+    """
+    tag = body[position]
+    if tag & 7 == _LENGTH and tag < 0x80:
+        size = body[position + 1]
+        if size < 0x80:
+            return position + 2 + size
+        size, position = _varint(body, position + 1)
+        return position + size
+    tag, position = _varint(body, position)
+    match tag & 7:
+        case 0:
+            return _varint(body, position)[1]
+        case 1:
+            return position + 8
+        case 2:
+            size, position = _varint(body, position)
+            return position + size
+        case 5:
+            return position + 4
+    raise Malformed("the OTLP request holds a group, or what is no protobuf field")
 
 
 def _varint(body: bytes, position: int) -> tuple[int, int]:

@@ -330,7 +330,7 @@ class Gathering:
         engine = self._engine
         for held in engine.ledger.take_finished():
             offsets, held.finished = held.finished, []
-            if held.custody is not None and not held.context:
+            if held.custody is not None:
                 held.custody.finish(offsets)
         for held in engine.ledger.take_completed():
             engine.closed(held)

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from bridge.options import Options
 
@@ -139,15 +139,14 @@ class StatusCodeOptions(Options):
     status_codes: tuple[str, ...] = ()
     """One or more of ``OK``, ``ERROR`` and ``UNSET``, in upper case."""
 
-    @field_validator("status_codes")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not names:
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if not self.status_codes:
             raise ValueError("status_code needs at least one of OK, ERROR, UNSET")
-        for name in names:
+        for name in self.status_codes:
             if name not in _STATUS_CODES:
                 raise ValueError(f'unknown status code "{name}", supported: OK, ERROR, UNSET')
-        return names
+        return self
 
 
 class RateLimitingOptions(Options):
