@@ -16,11 +16,19 @@ _REMOVING = frozenset(("filter", "tail_sampling", "probabilistic_sampler"))
 _EVERYWHERE = ("0.0.0.0:", "[::]:", ":")
 
 
-def find_hints(root: MapNode, components: Components, service: Service) -> list[Problem]:
-    """All warnings about a config whose names are resolved, and errors about authenticators."""
-    # A misspelt reference would make every right name look unused.
-    found_all = not any(problem.is_error for problem in service.problems)
-    problems = list(_unused(root, components, service)) if found_all else []
+def find_hints(
+    root: MapNode, components: Components, service: Service, *, all_resolved: bool = True
+) -> list[Problem]:
+    """
+    All warnings about a config, and errors about authenticators.
+
+    Args:
+        all_resolved:
+            Whether every ``${...}`` could be followed.
+    """
+    # A name that is misspelt or not known yet would make the right one look unused.
+    knows_all = all_resolved and not any(problem.is_error for problem in service.problems)
+    problems = list(_unused(root, components, service)) if knows_all else []
     for pipeline_id, pipeline in service.pipelines.items():
         for check in _CHECKS:
             problems.extend(check(_View(components, root, pipeline_id, pipeline, service)))

@@ -53,7 +53,7 @@ def load(
     components = read_components(root, factories)
     service = read_service(root, components)
     problems += components.problems + service.problems
-    problems += find_hints(root, components, service)
+    problems += find_hints(root, components, service, all_resolved=not unresolved)
     if any(problem.is_error for problem in problems):
         raise ConfigErrors(problems)
     return LoadedConfig(

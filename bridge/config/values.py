@@ -147,6 +147,8 @@ def _child(node: Node | None, key: str | int) -> Node | None:
 
 
 def _leaves(plain: object, node: Node | None, path: tuple[str | int, ...]) -> Iterator[Value]:
+    if plain is None:
+        return  # Unset. Written as null it would switch a section on.
     if isinstance(plain, dict) and plain:
         for key, part in plain.items():
             yield from _leaves(part, _child(node, key), (*path, key))

@@ -6,6 +6,7 @@ them. What they are marked with must be exactly what is found: nothing missing, 
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,19 @@ from bridge.service import Registry
 
 FOLDER = Path(__file__).parent / "broken_configs"
 FILES = sorted(FOLDER.glob("*.yaml"))
+REGISTRY = Registry()
 _MARK = re.compile(r"# ((?:BR-\d{4} ?)+)$")
 
 # Codes that no file alone can provoke: they are about the command line or the installation.
 _NOT_OF_FILES = {"BR-1001", "BR-1007", "BR-1008", "BR-1208"}
 
 
-def _problems(file: Path) -> list[Problem]:
+@cache
+def _problems(file: Path) -> tuple[Problem, ...]:
     try:
-        return list(load([str(file)], [], Registry(), {}).warnings)
+        return load([str(file)], [], REGISTRY, {}).warnings
     except ConfigErrors as error:
-        return list(error.problems)
+        return error.problems
 
 
 def _marked(file: Path) -> set[tuple[str, int]]:
