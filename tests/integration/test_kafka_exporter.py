@@ -245,6 +245,7 @@ async def test_collector_layout_is_one_record_a_trace(kafka: Kafka, start: Start
         assert [record.partition] == trace_partitions([trace_id], 12, "sarama_compat")
 
 
+@pytest.mark.timeout(170)  # Starts brokers of its own.
 async def test_kafka_that_is_down_at_start_is_told_quickly_and_found_later() -> None:
     """Start returns; requests are refused at once with a hint; later they are taken."""
     with KafkaServer() as server:
@@ -267,6 +268,7 @@ async def test_kafka_that_is_down_at_start_is_told_quickly_and_found_later() -> 
         await running.exporter.stop(Deadline.after(2, CLOCK))
 
 
+@pytest.mark.timeout(170)  # Starts brokers of its own.
 async def test_broker_killed_and_restarted_loses_nothing(start: Start) -> None:
     """A request that waits without a deadline is written exactly once when the broker is back."""
     with KafkaServer() as server:
@@ -285,6 +287,7 @@ async def test_broker_killed_and_restarted_loses_nothing(start: Start) -> None:
         assert set(trace_request(6, 1, seed=2).span_ids) <= set(found)
 
 
+@pytest.mark.timeout(170)  # Starts brokers of its own.
 async def test_brokers_that_all_moved_are_found_within_ten_seconds(start: Start) -> None:
     """The bootstrap address leads to brokers with new addresses: the client is replaced."""
     with KafkaServer() as server:
@@ -331,6 +334,7 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(170)  # Starts brokers of its own.
 async def test_partition_without_a_leader_does_not_poison_the_producer(start: Start) -> None:
     """aiokafka drops the expired batch and leaves a gap: its successor writes everything."""
     with KafkaServer(nodes=3, heap_mib=256) as server:
