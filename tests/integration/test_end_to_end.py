@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -81,6 +82,13 @@ service:
     traces/ingest: {{receivers: [otlp], processors: [batch], exporters: [kafka]}}
     traces/process: {{receivers: [kafka], processors: [batch], exporters: [otlp]}}
 """
+
+
+@pytest.fixture(scope="module")
+def spare() -> Iterator[KafkaServer]:
+    """A Kafka that a test may stop without disturbing the others."""
+    with KafkaServer() as server:
+        yield server
 
 
 async def _send(bridge: BridgeProcess, load: Load, requests: list[Made]) -> None:
@@ -166,32 +174,23 @@ async def test_killed_processes_lose_nothing_acknowledged(kafka: Kafka, tmp_path
     assert {len(found) for found in places.values()} == {1}
 
 
-async def test_start_without_kafka_waits_for_it(tmp_path: Path) -> None:
+async def test_start_without_kafka_waits_for_it(spare: KafkaServer, tmp_path: Path) -> None:
     """The bridge starts while Kafka is away, asks senders to retry, and works when it comes."""
     made = trace_request(10, 2)
-    with KafkaServer() as server:
-        kafka = Kafka(server)
-        topic = await kafka.create_topic(partitions=3)
-        await asyncio.to_thread(server.shut_down)
-        async with running_backend() as backend:
-            config = BOTH.format(
-                grpc=0,
-                http=0,
-                kafka=server.bootstrap,
-                topic=topic,
-                group="group",
-                backend=backend.grpc,
-            )
-            async with running_bridge(config, tmp_path) as bridge:
-                endpoint = bridge.endpoints["receivers/otlp/grpc"]
-                with pytest.raises(grpc.aio.AioRpcError) as raised:
-                    await _send_one(endpoint, made)
-                await asyncio.to_thread(server.restart)
-                load = Load()
-                await _send(bridge, load, [made])
-                await backend.wait_spans(20)
-                spans = (await backend.summary())["spans"]
-                code = await bridge.stop()
+    topic = await Kafka(spare).create_topic(partitions=3)
+    await asyncio.to_thread(spare.shut_down)
+    async with running_backend() as backend:
+        names = {"kafka": spare.bootstrap, "topic": topic, "group": "group"}
+        config = BOTH.format(grpc=0, http=0, backend=backend.grpc, **names)
+        async with running_bridge(config, tmp_path) as bridge:
+            endpoint = bridge.endpoints["receivers/otlp/grpc"]
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await _send_one(endpoint, made)
+            await asyncio.to_thread(spare.restart)
+            await _send(bridge, Load(), [made])
+            await backend.wait_spans(20)
+            spans = (await backend.summary())["spans"]
+            code = await bridge.stop()
 
     assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
     assert spans == 20
@@ -228,15 +227,15 @@ async def test_sigterm_drains_and_commits(kafka: Kafka, tmp_path: Path) -> None:
     assert balance.duplicates == 0, str(balance)
 
 
-async def test_second_sigterm_ends_at_once(tmp_path: Path) -> None:
+async def test_second_sigterm_ends_at_once(spare: KafkaServer, tmp_path: Path) -> None:
     """A drain that cannot finish is cut short by a second signal, with exit code 75."""
-    with KafkaServer() as server:
-        topic = await Kafka(server).create_topic(partitions=1)
-        config = INGEST.format(kafka=server.bootstrap, topic=topic, grpc=0, http=0)
-        async with running_bridge(config, tmp_path) as bridge:
-            endpoint = bridge.endpoints["receivers/otlp/grpc"]
-            await _send_one(endpoint, trace_request(1, seed=1))
-            server.pause()
+    topic = await Kafka(spare).create_topic(partitions=1)
+    config = INGEST.format(kafka=spare.bootstrap, topic=topic, grpc=0, http=0)
+    async with running_bridge(config, tmp_path) as bridge:
+        endpoint = bridge.endpoints["receivers/otlp/grpc"]
+        await _send_one(endpoint, trace_request(1, seed=1))
+        spare.pause()
+        try:
             waiting = asyncio.create_task(_send_one(endpoint, trace_request(1, seed=2)))
             await asyncio.sleep(0.5)
             bridge.send_signal(signal.SIGTERM)
@@ -244,9 +243,10 @@ async def test_second_sigterm_ends_at_once(tmp_path: Path) -> None:
             draining = bridge.process is not None and bridge.process.returncode is None
             bridge.send_signal(signal.SIGTERM)
             code = await bridge.wait(5.0)
-            server.resume()
-            with pytest.raises(grpc.aio.AioRpcError):
-                await waiting
+        finally:
+            spare.resume()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await waiting
 
     assert draining
     assert code == 75
