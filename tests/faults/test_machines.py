@@ -1,0 +1,148 @@
+"""Machines whose clock jumps or whose memory is short."""
+
+import asyncio
+import contextlib
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.clients import Shape
+from tests.faults.proxy import Network
+from tests.faults.scene import Scene
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+
+HOUR_S, DAY_S = 3600, 86_400
+MEMORY_MIB = 512
+CGROUP = Path("/sys/fs/cgroup/memory")
+
+
+@pytest.fixture
+def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Processes that start from now on have a clock that this sets, in seconds off the truth."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler to build the clock shim with")
+    library, file = tmp_path / "clock.so", tmp_path / "clock"
+    source = Path(__file__).with_name("clock_shim.c")
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True
+    )
+    file.write_bytes(struct.pack("q", 0))
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("CLOCK_SHIM", str(file))
+
+    def move(seconds: int) -> None:
+        with file.open("r+b") as open_file:
+            open_file.write(struct.pack("q", seconds))
+
+    return move
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S - 60, -HOUR_S, DAY_S, -DAY_S])
+@pytest.mark.faults("F40")
+async def test_clock_jumps_change_nothing_but_time_stamps(
+    scene: Callable[..., Scene], clock: Callable[[int], None], jump_s: int
+) -> None:
+    """The wall clock of both sides jumps and returns: no eviction, no loss, no long answer."""
+    async with scene() as s:
+        await s.start()
+        s.clients.start()
+        await s.clients.wait_acknowledged(20)
+        before = await s.bridges["process"].total("bridge_kafka_receiver_rebalances")
+        clock(jump_s)
+        mark = len(s.oracle.delivered_at)
+        await s.clients.wait_acknowledged(40, timeout_s=30)
+        await asyncio.sleep(5)
+        flowing = len(s.oracle.delivered_at) - mark
+        clock(0)
+        await s.clients.wait_acknowledged(20)
+        after = await s.bridges["process"].total("bridge_kafka_receiver_rebalances")
+        await s.settle()
+        s.row.notes.append(f"clock {jump_s / HOUR_S:+.0f} h")
+
+    assert flowing > 0
+    assert after == before
+    assert s.clients.answers_s_max < 5.0
+
+
+@pytest.mark.faults("F40, strobe")
+async def test_strobing_clock_disturbs_no_timeout(
+    scene: Callable[..., Scene], clock: Callable[[int], None]
+) -> None:
+    """The clock jumps to and fro by half an hour, twenty times a second, for 10 s."""
+    async with scene() as s:
+        await s.start()
+        s.clients.start()
+        await s.clients.wait_acknowledged(20)
+        before = await s.bridges["process"].total("bridge_kafka_receiver_rebalances")
+        for _ in range(200):
+            clock(s.dice.randrange(-HOUR_S // 2, HOUR_S // 2))
+            await asyncio.sleep(0.05)
+        clock(0)
+        after = await s.bridges["process"].total("bridge_kafka_receiver_rebalances")
+        await s.settle()
+
+    assert after == before
+    assert s.clients.answers_s_max < 5.0
+
+
+@contextlib.contextmanager
+def _cgroup(pid: int) -> Iterator[Path]:
+    """A memory cgroup with *pid* in it."""
+    folder = CGROUP / f"otlp-bridge-{pid}"
+    try:
+        folder.mkdir()
+        (folder / "memory.limit_in_bytes").write_text(str(MEMORY_MIB << 20))
+        (folder / "cgroup.procs").write_text(str(pid))
+    except OSError as error:
+        pytest.skip(f"no memory cgroup can be made here: {error}")
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            (CGROUP / "cgroup.procs").write_text(str(pid))
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+@pytest.mark.faults("F42")
+async def test_overload_in_512_mib_is_refused_and_not_killed(
+    scene: Callable[..., Scene],
+) -> None:
+    """Forty clients with requests of a MiB, brokers that take a few of them a second, 30 s."""
+    async with (
+        scene() as s,
+        s.cluster.server.proxies(s.seed) as proxies,
+    ):
+        s.brokers = s.cluster.server.proxied_bootstrap
+        await s.start()
+        ingest = s.bridges["ingest"]
+        with _cgroup(ingest.pid) as group:
+            await s.clients.send_one()
+            for proxy in proxies.values():
+                proxy.network = Network(bytes_per_s=500_000)
+            s.clients.shape = Shape(traces=40, spans_per_trace=5, padding_bytes=5_000)
+            s.clients.grpc_clients = s.clients.http_clients = 20
+            s.clients.pause_s = 0.0
+            s.clients.start()
+            await asyncio.sleep(30)
+            alive = ingest.process.process is not None and ingest.process.process.returncode is None
+            peak = int((group / "memory.max_usage_in_bytes").read_text()) >> 20
+            for proxy in proxies.values():
+                proxy.heal()
+            s.clients.shape = Shape()
+            await s.settle(drain_s=120)
+        s.row.notes.append(
+            f"at most {peak} MiB, {s.clients.refusals} refusals, "
+            f"{s.clients.acknowledged_requests} requests taken"
+        )
+
+    assert alive
+    assert s.clients.refusals > 0
+    assert s.clients.refusals_without_hint == 0
+    assert s.clients.lasting == []
