@@ -7,13 +7,14 @@ ARGS :=
 KEEP :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench protos
+.PHONY: help demo test check bench interop protos
 
 help:
 	@echo "make demo    the whole bridge in one process: sends traces through it (KEEP=1: stays)"
 	@echo "make test    all tests, with a real Apache Kafka (TESTS=path ARGS='-k name')"
 	@echo "make check   format, lint, types, architecture, documentation"
 	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
+	@echo "make interop against an OpenTelemetry Collector and h2spec, built from Go modules"
 	@echo "make protos  the generated protobuf modules anew"
 
 .venv/.set-up: pyproject.toml uv.lock tools/set-up
@@ -36,6 +37,12 @@ check: .venv/.set-up
 bench: .venv/.set-up
 	@tools/set-up kafka
 	PYTHONPATH=. $(PYTHON) perf/ingest.py --subjects bridge $(ARGS)
+
+interop: .venv/.set-up
+	@tools/set-up kafka
+	perf/peers/build-collector
+	perf/peers/build-h2spec
+	$(PYTEST) tests/interop --interop $(ARGS)
 
 protos: .venv/.set-up
 	protos/generate.sh

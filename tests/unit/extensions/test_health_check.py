@@ -57,7 +57,7 @@ async def test_health_ready_service_answers_200(running: Running) -> None:
 
 
 async def test_health_impaired_component_is_not_ready_but_live(running: Running) -> None:
-    """A Kafka outage must not restart the fleet: readiness goes, liveness stays, with the reason."""
+    """A Kafka outage must not restart the fleet: readiness goes with the reason, liveness stays."""
     report = running.book.reporter("exporters/kafka")
     report(Status(State.RECOVERABLE, "no broker answers", "check exporters.kafka.brokers"))
 
