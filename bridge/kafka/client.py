@@ -14,8 +14,7 @@ from aiokafka.errors import KafkaError
 from pydantic import Field, field_validator
 
 from bridge.kafka.security import Auth, default_context, sasl_kwargs
-from bridge.options import Duration, Options
-from bridge.options.tls import TlsClient
+from bridge.options import Duration, Options, TlsClient
 
 _VERSION = re.compile(r"\d+\.\d+(\.\d+){0,2}")
 

@@ -9,6 +9,7 @@ from bridge.wire.count import count_items
 from bridge.wire.hashes import fnv1a_32, fnv1a_32_many, murmur2, murmur2_many
 from bridge.wire.join import join
 from bridge.wire.map_hash import resource_key
+from bridge.wire.shallow import parse
 from bridge.wire.split import (
     Piece,
     Place,
@@ -25,6 +26,7 @@ __all__ = [
     # Whole requests.
     "count_items",
     "join",
+    "parse",
     # Cutting them.
     "Piece",
     "TracePiece",

@@ -7,8 +7,14 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from bridge.core import Malformed, Signal
 from bridge.exporters.kafka.encodings import Encode, Encoded
-from bridge.wire import Piece, split_by_items, split_by_size, split_by_trace_and_size, trace_ids
-from bridge.wire.shallow import parse
+from bridge.wire import (
+    Piece,
+    parse,
+    split_by_items,
+    split_by_size,
+    split_by_trace_and_size,
+    trace_ids,
+)
 
 
 def cut_to_size(

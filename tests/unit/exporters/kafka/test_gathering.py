@@ -1,0 +1,110 @@
+"""Requests share a moment, and each is settled by itself."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from bridge.core import Malformed, Signal, Unavailable
+from bridge.exporters.kafka import KafkaExporterConfig
+from bridge.exporters.kafka.figures import Figures
+from bridge.exporters.kafka.gathering import Gathering
+from bridge.exporters.kafka.layout import Placing, layout_of
+from bridge.exporters.kafka.putting import Putting
+from bridge.exporters.kafka.routing import Route
+from bridge.kafka import Entry, Ticket, Topic
+from bridge.testing import make_settings, trace_request
+
+TOPIC = Topic("t", 3, None)
+ROUTE = Route(Signal.TRACES, "t", ())
+
+
+class Recorder:
+    """Stands for the flusher: acknowledges what is put, and keeps how many items that were."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.put_items: list[int] = []
+        self.fault = fault
+
+    def put(self, topic: str, partition: int, batch_bytes_max: int, entry: Entry) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.put_items.append(entry.items)
+        entry.doubt(1)
+        entry.acknowledged()
+
+
+def gather(flusher: Recorder, linger_s: float = 60.0, requests_max: int = 0) -> Gathering:
+    """A gathering of the default configuration."""
+    config = KafkaExporterConfig()
+    layouts = {signal: layout_of(config, signal) for signal in Signal}
+    placing = Placing(config, lambda _, count: 0)
+    figures = Figures(make_settings("kafka"), "none", "")
+    putting = Putting(cast("Any", flusher), figures, layouts, 1_000_000, None)
+    return Gathering(layouts, placing, putting, linger_s=linger_s, requests_max=requests_max)
+
+
+def add(gathering: Gathering, body: bytes, items: int) -> Ticket:
+    """One sealed request."""
+    ticket = Ticket(None, lambda _: None)
+    gathering.add(ROUTE, TOPIC, ticket, body, items)
+    ticket.seal()
+    return ticket
+
+
+async def test_requests_wait_for_the_linger_and_are_put_together() -> None:
+    """One flush for all, and every ticket settles."""
+    flusher = Recorder()
+    gathering = gather(flusher)
+    made = trace_request(5, 2)
+    tickets = [add(gathering, made.body, made.items) for _ in range(4)]
+    await asyncio.sleep(0)
+    assert flusher.put_items == []
+    gathering.flush()
+    for ticket in tickets:
+        await ticket.wait()
+
+    assert sum(flusher.put_items) == 40
+
+
+async def test_number_of_requests_ends_the_linger_early() -> None:
+    """`flush_max_messages`."""
+    flusher = Recorder()
+    gathering = gather(flusher, requests_max=2)
+    made = trace_request()
+    for _ in range(5):
+        add(gathering, made.body, 1)
+
+    assert sum(flusher.put_items) == 4
+    gathering.flush()
+    assert sum(flusher.put_items) == 5
+
+
+async def test_dead_requests_are_not_put() -> None:
+    """Nobody waits for them."""
+    flusher = Recorder()
+    gathering = gather(flusher)
+    add(gathering, trace_request().body, 1).give_up()
+    gathering.flush()
+
+    assert flusher.put_items == []
+
+
+async def test_broken_request_fails_alone() -> None:
+    """Its neighbours are put."""
+    flusher = Recorder()
+    gathering = gather(flusher)
+    good, bad = add(gathering, trace_request().body, 1), add(gathering, b"\x0a\x7f", 1)
+    gathering.flush()
+    await good.wait()
+    with pytest.raises(Malformed):
+        await bad.wait()
+
+
+async def test_fault_of_ours_leaves_nobody_waiting() -> None:
+    """Everyone keeps the data and repeats."""
+    gathering = gather(Recorder(RuntimeError("a bug")))
+    ticket = add(gathering, trace_request().body, 1)
+    gathering.flush()
+    with pytest.raises(Unavailable, match="split"):
+        await ticket.wait()
