@@ -386,7 +386,10 @@ def _is_known(encoding: str, known: tuple[str, ...]) -> bool:
     if "text" not in known or not encoding.startswith("text_"):
         return False
     try:
-        b"".decode(encoding.removeprefix("text_"))
+        # Codecs that give no text are known too; only a decoding tells them apart.
+        b"a".decode(encoding.removeprefix("text_"))
     except LookupError:
         return False
+    except UnicodeError:
+        return True
     return True

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from types import MappingProxyType
 
+import structlog
+
 from bridge.core import NO_METADATA, Malformed, Metadata, Signal
 from bridge.flow import ReadRecord, SourceRecord
 from bridge.receivers.kafka.encodings import Decode
 from bridge.receivers.kafka.header_extraction import HeaderAttributes
 from bridge.wire import count_items
+
+log = structlog.get_logger()
 
 PACKING_HEADER = "bridge-packing"
 """What our exporter marks packed records with: of no meaning to a pipeline."""
@@ -40,9 +44,16 @@ class RecordReader:
             if self._attributes is not None:
                 body = self._attributes.add(body, record.headers)
             items = count_items(self.signal, body)
-        except Malformed as fault:
-            return ReadRecord(record.offset, record.timestamp, b"", 0, metadata, record, fault)
-        return ReadRecord(record.offset, record.timestamp, body, items, metadata, record)
+        except Malformed as error:
+            fault = error
+        except Exception as error:
+            # A decoder that stumbles must not stop the reading of every partition, again and
+            # again at the same record: the record is set aside with what it was.
+            log.exception("kafka_decoder_failed", topic=record.topic, offset=record.offset)
+            fault = Malformed(f"the record cannot be decoded: {error!r}")
+        else:
+            return ReadRecord(record.offset, record.timestamp, body, items, metadata, record)
+        return ReadRecord(record.offset, record.timestamp, b"", 0, metadata, record, fault)
 
     def _metadata_of(self, record: SourceRecord) -> Metadata:
         key = (record.topic, record.partition, record.headers)

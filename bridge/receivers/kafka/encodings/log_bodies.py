@@ -47,7 +47,10 @@ def from_json(value: bytes, timestamp_ms: int) -> bytes:
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the record is no JSON: {error}") from error
     body = AnyValue()
-    _fill(body, document, _DEPTH_MAX)
+    try:
+        _fill(body, document, _DEPTH_MAX)
+    except (ValueError, OverflowError) as error:  # Half a surrogate pair, or a number too large.
+        raise Malformed(f"the record's JSON holds what no text or number can: {error}") from error
     return _request(body, timestamp_ms)
 
 

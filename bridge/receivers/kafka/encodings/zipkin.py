@@ -38,7 +38,7 @@ def from_zipkin_json(value: bytes) -> bytes:
     try:
         for span in spans:
             _add(request, resources, span)
-    except (TypeError, AttributeError, ValueError) as error:
+    except (TypeError, AttributeError, ValueError, OverflowError) as error:
         raise Malformed(f"the record is no list of Zipkin spans: {error}") from error
     return request.SerializeToString()
 
