@@ -11,7 +11,7 @@ from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_USAGE
 from bridge.cli.loading import Config, Set, load_or_print
 from bridge.cli.output import Output, print_failure, print_problems
 from bridge.config import LoadedConfig, render_json
-from bridge.options.duration import format_duration, parse_duration_s
+from bridge.options import format_duration, parse_duration_s
 
 SHUTDOWN_TIMEOUT_S = 25.0
 """Five seconds less than the 30 s that Kubernetes grants."""

@@ -13,7 +13,7 @@ from bridge.config.fields import Field, at, describe_type, element, fields, find
 from bridge.config.loaded import KINDS, FactorySource
 from bridge.config.telemetry import TelemetrySection
 from bridge.core import BridgeError
-from bridge.options.duration import format_duration
+from bridge.options import format_duration
 
 
 class UnknownKeyError(BridgeError):

@@ -12,7 +12,7 @@ from bridge.config.loaded import KINDS, LoadedConfig
 from bridge.config.nodes import ListNode, MapNode, Node
 from bridge.config.position import Position
 from bridge.config.scalars import resolve
-from bridge.options.duration import format_duration
+from bridge.options import format_duration
 
 DEFAULT = "default"
 """Where a value comes from that nobody wrote."""

@@ -1,0 +1,1 @@
+"""Sinks: one folder or file a component."""

@@ -6,7 +6,7 @@ into the components' models and knows nothing of the blocks.
 """
 
 from bridge.options.base import Options
-from bridge.options.duration import Duration
+from bridge.options.duration import Duration, format_duration, parse_duration_s
 from bridge.options.endpoint import Endpoint, Url, parse_endpoint, parse_url
 from bridge.options.headers import Headers, reveal_headers
 from bridge.options.queue import BatchPartition, QueueBatch, SendingQueue
@@ -16,6 +16,8 @@ from bridge.options.tls import TlsClient, TlsServer
 __all__ = [
     "Options",
     "Duration",
+    "format_duration",
+    "parse_duration_s",
     # Where to.
     "Endpoint",
     "parse_endpoint",

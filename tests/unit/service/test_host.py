@@ -1,0 +1,32 @@
+"""What extensions may ask."""
+
+from bridge.core import State, Status
+from bridge.service.host import ServiceHost
+from bridge.service.status_book import StatusBook
+
+
+def test_host_is_live_until_something_is_fatal() -> None:
+    """Liveness does not depend on readiness."""
+    book = StatusBook(lambda: 1.0)
+    host = ServiceHost(book)
+    report = book.reporter("exporters/kafka")
+    report(Status(State.RECOVERABLE, "away"))
+
+    assert host.live()
+    assert not host.ready()
+    report(Status(State.FATAL, "gone"))
+    assert not host.live()
+
+
+def test_host_ready_needs_start_and_no_drain() -> None:
+    """All three must hold: started, well, not draining."""
+    book = StatusBook(lambda: 1.0)
+    host = ServiceHost(book)
+    book.reporter("exporters/kafka")(Status(State.OK))
+
+    assert not host.ready()
+    host.started = True
+    assert host.ready()
+    assert host.statuses()["exporters/kafka"].state is State.OK
+    host.draining = True
+    assert not host.ready()
