@@ -34,8 +34,6 @@ from bridge.config.substitution import UNRESOLVED
 
 _TEXT_WANTED = frozenset(("string_type", "bytes_type"))
 _MISTYPED = re.compile(r"_(type|parsing|from_float|pydantic_custom_error)$|^is_instance_of$")
-_ROUNDS_MAX = 50
-"""Of putting text back where text is wanted; each round mends at least one value."""
 
 _COUNTABLE = ("whole", "number", "list", "map", "section", "duration")
 _QUOTE_MIN = 3
@@ -82,7 +80,7 @@ def decode(
         return None, [Problem("BR-1202", message, node.position, _dotted(section.path))]
     adapter: TypeAdapter[Any] = TypeAdapter(model)
     as_text: set[Path] = set()
-    for _ in range(_ROUNDS_MAX):
+    while True:  # Ends: each round puts at least one more value back to its text.
         try:
             return adapter.validate_python(_plain(node, [model], as_text, ())), []
         except ValidationError as error:
@@ -93,7 +91,6 @@ def decode(
                 translate = _Translation(section, node, model, is_foreign)
                 return None, translate.all(details)
             as_text |= wanted
-    raise AssertionError("text was put back more often than there can be values")
 
 
 def _plain(node: Node, kinds: Sequence[Any], as_text: set[Path], path: Path) -> object:
@@ -188,7 +185,8 @@ class _Translation:
             if detail["type"] == "extra_forbidden":
                 problems.append(self._unknown_key(path))
             elif detail["type"] == "missing":
-                problems.extend(self._missing(path, found, str(detail["loc"][-1])))
+                *parents, key = detail["loc"]
+                problems.extend(self._missing(*_locate(self.node, parents), str(key)))
             elif detail["type"] in ("value_error", "assertion_error"):
                 problems.append(self._refused(path, found, detail))
             elif _MISTYPED.search(detail["type"]):

@@ -18,6 +18,6 @@ def load_factory(factories: FactorySource, kind: str, type_name: str) -> AnyFact
     """
     try:
         return factories.factory(kind, type_name)
-    except (ImportError, AttributeError, TypeError, KeyError) as error:
+    except Exception as error:  # Importing a plugin runs its code, which may raise anything.
         message = f"{kind}.{type_name} cannot be loaded: {type(error).__name__}: {error}"
         raise BrokenComponentError(message) from error

@@ -74,7 +74,7 @@ class _View:
             if (
                 path[:4] == ("service", "pipelines", self.name, "processors")
                 and isinstance(node, ScalarNode)
-                and node.text.strip() == str(component_id)
+                and _same_id(node.text, component_id)
             ):
                 return node.position
         return self.position
@@ -105,12 +105,18 @@ def _unused(root: MapNode, components: Components, service: Service) -> Iterator
 
 
 def _entry(section: MapNode, component_id: ComponentId) -> Entry:
-    for name, entry in section.entries.items():
-        if name.partition("/")[0].strip() == component_id.type and (
-            name.partition("/")[2].strip() == component_id.name
-        ):
-            return entry
-    raise KeyError(str(component_id))
+    return next(
+        entry
+        for name, entry in section.entries.items()
+        if _same_id(name, component_id)  # It may be written with blanks around the slash.
+    )
+
+
+def _same_id(name: str, component_id: ComponentId) -> bool:
+    try:
+        return ComponentId.parse(name) == component_id
+    except ValueError:
+        return False  # A problem of its own.
 
 
 def _memory_limiter_first(view: _View) -> Iterator[Problem]:
@@ -221,8 +227,6 @@ def _literal_secrets(component: ComponentConfig, node: Node) -> Iterator[Problem
 
 def _is_secret(model: Any, path: tuple[str | int, ...]) -> bool:
     # Headers are secrets by type, although most of them are none.
-    if not path:
-        return False
     words = ("password", "secret", "token", "pem", "authorization", "key")
     if not any(word in str(path[-1]).lower() for word in words):
         return False

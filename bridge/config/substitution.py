@@ -87,8 +87,6 @@ class _Substitution:
         hint = f"set {name}, or give a default: ${{env:{name}:-...}}"
         if near:
             hint = f"did you mean {near[0]}, which is set? Otherwise {hint}"
-        if name.isdecimal():
-            hint = f"write $${{{name}}} if a group of a pattern is meant"
         message = f"the environment variable {name} is not set"
         return BadReference("BR-1101", message, reference.start, hint)
 
@@ -127,11 +125,8 @@ def _within(node: ScalarNode, start: int) -> Position:
     """The place of index *start* of a value, exact where the value stands on one line."""
     position = node.position
     line = position.source.line(position.line)[position.column - 1 :]
-    found = line.find("${")
-    if found < 0 or position.length <= 1 or node.text != node.value:
-        return position
-    offset = line.find(node.text[start : start + 12].split("\n")[0], 0)
-    if offset < 0:
+    offset = line.find(node.text[start : start + 12].split("\n")[0])
+    if offset < 0 or position.length <= 1:
         return position
     length = max(1, position.length - offset)
     return replace(position, column=position.column + offset, length=length)

@@ -1,5 +1,6 @@
 """Component types that do nothing but have options, and texts made into nodes."""
 
+from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pydantic import Field, SecretStr, model_validator
@@ -68,6 +69,9 @@ class Letter(Options):
 
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     """Texts that are sent along."""
+
+    file: Path = Path("data")
+    """Where to."""
 
     tls: Tls | None = None
     """Transport security; off without it."""

@@ -1,8 +1,9 @@
 """Sections to models."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import Field, field_validator
 
 from bridge.config.decoding import Section, decode
 from bridge.config.nodes import Path
@@ -211,10 +212,12 @@ def test_decode_key_of_the_collector_says_so() -> None:
 def test_decode_missing_key_is_said_with_its_type() -> None:
     """At the section that lacks it."""
     problem = _one("{}", Needy)
+    empty = _one("{endpoint: }", Needy)
     deep = _one("{policies: [{rate: 1}]}")
 
     assert (problem.code, problem.path) == ("BR-1303", "exporters.x/a.endpoint")
     assert problem.message == "exporters.x/a needs endpoint (text)"
+    assert empty.message == problem.message
     assert deep.message == "exporters.x/a.policies[0] needs name (text)"
 
 
@@ -289,3 +292,56 @@ def test_decode_quoted_text_without_a_caret_gives_the_line() -> None:
 
     assert problem.position is not None
     assert problem.position.column == 32
+
+
+class _Choices(Options):
+    values: list[Literal["a", "b"]] = Field(default_factory=list)
+    """Choices."""
+
+    number: int = 0
+    """A number."""
+
+
+def test_decode_unresolved_choice_is_one_problem() -> None:
+    """It is not also a wrong choice."""
+
+    assert [problem.code for problem in _decode("{values: ['${A}']}", _Choices)[1]] == ["BR-1101"]
+
+
+def test_decode_without_knowledge_of_the_collector() -> None:
+    """Every key that the model lacks is unknown then."""
+    entry = tree("a: {zzz: 1}").entries["a"]
+    _, problems = decode(Section(("service", "telemetry"), entry.key, entry.value), _Choices)
+
+    assert [problem.code for problem in problems] == ["BR-1301"]
+
+
+class _Refusing(Options):
+    values: list[str] = Field(default_factory=list)
+    """Texts."""
+
+    @field_validator("values")
+    @classmethod
+    def _never(cls, values: list[str]) -> list[str]:
+        if values:
+            raise ValueError("nothing is right\n\n    zz\n    other text")
+        return values
+
+
+def test_decode_refusal_of_a_list_stands_at_its_key() -> None:
+    """Lines that quote nothing of the section give no place."""
+    problem = _one("{values: [abc, 'd']}", _Refusing)
+
+    assert problem.position is not None
+    assert problem.position.column == 19
+
+
+class _Recursive(Options):
+    inner: "_Recursive | None" = None
+    """The same again."""
+
+
+def test_decode_unknown_key_of_a_recursive_model_ends() -> None:
+    """The search for its right place is bounded."""
+
+    assert _one("{zzz: 1}", _Recursive).code == "BR-1301"

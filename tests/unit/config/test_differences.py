@@ -1,8 +1,10 @@
 """Defaults that are not the Collector's."""
 
 from bridge.config import differences, other_differences
+from bridge.core import ExporterFactory
+from bridge.options import Options
 from bridge.service import Registry
-from tests.unit.config.fakes import FakeFactories
+from tests.unit.config.fakes import FakeFactories, never
 
 
 def test_differences_are_read_from_the_models() -> None:
@@ -34,3 +36,19 @@ def test_other_differences_come_from_descriptions() -> None:
     assert found["exporters.debug.timeout"].reason == "Seconds for one attempt."
     assert "exporters.poor.endpoint" not in found
     assert "receivers.otlp.timeout" in found
+
+
+class _Endless(Options):
+    size: int = 1
+    """Size. The Collector: 2."""
+
+    inner: "_Endless | None" = None
+    """The same again."""
+
+
+def test_other_differences_of_a_recursive_model_end() -> None:
+    """Sections in themselves are followed to a bound."""
+    factories = FakeFactories()
+    factories.known["exporters"]["endless"] = ExporterFactory("endless", _Endless, never)
+
+    assert len(other_differences(factories)) < 1000

@@ -125,3 +125,21 @@ def test_models_and_elements_are_found_in_unions() -> None:
     assert not is_map(list[int])
     assert accepts_text(SecretStr | None)
     assert not accepts_text(Duration)
+
+
+class _Named:
+    """Looks like ``type Named = int | str`` of Python 3.12."""
+
+    __value__ = int | str
+
+
+def test_named_types_are_looked_through() -> None:
+    """A plugin may name its types."""
+
+    assert describe_type(_Named()) == "whole number or text"
+
+
+def test_bare_containers_have_no_elements() -> None:
+    """Nothing is known of what is in them."""
+
+    assert element(list) is None

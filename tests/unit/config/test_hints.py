@@ -125,3 +125,12 @@ def test_hints_authenticator_must_run() -> None:
 
     assert _without_unused(receiver, pipeline) == ["BR-1409"]
     assert _without_unused(listed + receiver, pipeline) == []
+
+
+def test_hints_find_ids_with_blanks() -> None:
+    """The Collector takes them, so the warning has its place all the same."""
+    components = "processors: {'a b': , 'batch / x': , filter: }"
+    lists = "receivers: [otlp], processors: ['batch / x', filter], exporters: [debug]"
+
+    assert _without_unused(components, f"traces: {{{lists}}}") == ["BR-1203", "BR-2008"]
+    assert _without_unused(components, f"'traces / a': {{{lists}}}") == ["BR-1203", "BR-2008"]

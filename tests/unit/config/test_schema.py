@@ -4,9 +4,12 @@ import json
 import re
 
 import pytest
+from pydantic import ConfigDict
 
 from bridge.config import BrokenComponentError, json_schema
-from tests.unit.config.fakes import FakeFactories
+from bridge.core import ExporterFactory
+from bridge.options import Options
+from tests.unit.config.fakes import FakeFactories, never
 
 
 class _Sound(FakeFactories):
@@ -50,6 +53,26 @@ def test_schema_telemetry_takes_unknown_keys() -> None:
 
     assert "additionalProperties" not in definitions["service.telemetry"]
     assert definitions["exporters.debug"]["additionalProperties"] is False
+
+
+class _Opaque:
+    pass
+
+
+class _Foreign(Options):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    value: _Opaque | None = None
+    """Something that JSON knows nothing of."""
+
+
+def test_schema_of_a_foreign_type_allows_anything() -> None:
+    """A plugin's model may hold types of its own."""
+    factories = _Sound()
+    factories.known["exporters"]["foreign"] = ExporterFactory("foreign", _Foreign, never)
+
+    value = json_schema(factories)["$defs"]["exporters.foreign"]["properties"]["value"]
+    assert {} in value["anyOf"]
 
 
 def test_schema_of_a_broken_component_fails() -> None:

@@ -113,3 +113,16 @@ def test_set_that_is_none_is_a_problem(option: str) -> None:
 
     assert node is None
     assert [problem.code for problem in problems] == ["BR-1008"]
+
+
+def test_text_that_may_not_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the user who would need the permission."""
+
+    def deny(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", deny)
+
+    with pytest.raises(Unreadable, match="no permission") as caught:
+        read_text("/a")
+    assert "uid" in caught.value.hint

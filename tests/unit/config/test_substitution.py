@@ -152,3 +152,11 @@ def test_substitute_place_in_a_long_text_is_that_of_its_beginning() -> None:
 
     assert problems[0].position is not None
     assert problems[0].position.line == 1
+
+
+def test_substitute_place_in_escaped_text_is_that_of_its_beginning() -> None:
+    """What is written with escapes does not look like its value."""
+    _, problems = _substitute('x: "a ${\\x41}"')
+
+    assert problems[0].position is not None
+    assert problems[0].position.column == 4

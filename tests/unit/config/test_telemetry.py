@@ -22,6 +22,10 @@ def _read(text: str) -> tuple[Telemetry, list[Problem]]:
         ("{metrics: {address: ':9999'}}", ("0.0.0.0", 9999)),
         ("{metrics: {readers: []}}", None),
         (
+            "{metrics: {readers: [{pull: }, {pull: {exporter: {prometheus: {port: 2}}}}]}}",
+            ("localhost", 2),
+        ),
+        (
             "{metrics: {readers: [{pull: {exporter: {prometheus: {host: h, port: 1}}}}]}}",
             ("h", 1),
         ),

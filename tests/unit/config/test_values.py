@@ -33,6 +33,7 @@ def test_values_know_their_origins() -> None:
     assert found["receivers", "otlp", "port"] == (1, "default")
     assert found["receivers", "otlp", "topics", 1] == ("b", "yaml::2")
     assert found["exporters", "debug", "topics", 0] == ("spans", "default")
+    assert found["exporters", "debug", "file"] == ("data", "default")
     assert found["exporters", "debug", "headers"] == ({}, "default")
     assert found["processors", "filter", "policies", 1, "rate"] == (0.5, "yaml::3")
     assert found["service", "extensions", 0] == ("health_check", "yaml::7")
