@@ -1,10 +1,16 @@
-"""Metrics of tail sampling."""
+"""Metrics of the stages that gather traces: tail sampling and groupbytrace."""
 
-from bridge.telemetry.metric_spec import AGES_S, COUNTER, GAUGE, HISTOGRAM, MILLISECONDS, row
+from bridge.telemetry.metric_spec import (
+    AGES_S,
+    COUNTER,
+    GAUGE,
+    HISTOGRAM,
+    MILLISECONDS,
+    Row,
+    row,
+)
 
 _TAIL = "otelcol_processor_tail_sampling_"
-_TAIL_OURS = "bridge_processor_tail_sampling_"
-_OWN = ("processor", "pipeline")
 
 TAIL_SAMPLING = (
     row(
@@ -72,27 +78,65 @@ TAIL_SAMPLING = (
         unit="microseconds",
     ),
     row(_TAIL + "sampling_traces_on_memory", GAUGE, "Undecided traces."),
-    row(
-        _TAIL_OURS + "early_decisions",
-        COUNTER,
-        "Traces decided before their time, by cause.",
-        *(*_OWN, "cause"),
-    ),
-    row(_TAIL_OURS + "spans_without_trace_id", COUNTER, "Spans without a trace id.", *_OWN),
-    row(_TAIL_OURS + "replayed_records", COUNTER, "Records that were read again.", *_OWN),
-    row(
-        _TAIL_OURS + "context_spans",
-        COUNTER,
-        "Spans read back for deciding only, since they had been finished before.",
-        *_OWN,
-    ),
-    row(_TAIL_OURS + "refused_spans", COUNTER, "Kept spans that were refused for good.", *_OWN),
-    row(_TAIL_OURS + "delivery_retries", COUNTER, "Deliveries that were repeated.", *_OWN),
-    row(_TAIL_OURS + "delivered_spans", COUNTER, "Kept spans that were delivered.", *_OWN),
-    row(
-        _TAIL_OURS + "traces_dropped_at_shutdown",
-        COUNTER,
-        "Traces fed by OTLP that drop_pending_traces_on_shutdown gave up.",
-        *_OWN,
-    ),
 )
+
+_GROUP = "otelcol_processor_groupbytrace_"
+
+GROUP_BY_TRACE = (
+    row(_GROUP + "num_traces_in_memory", GAUGE, "Traces that are gathered."),
+    row(_GROUP + "traces_released", COUNTER, "Traces that were passed on."),
+    row(_GROUP + "spans_released", COUNTER, "Spans that were passed on."),
+    row(_GROUP + "traces_evicted", COUNTER, "Traces passed on before their time."),
+    row(_GROUP + "incomplete_releases", COUNTER, "Traces passed on without a root span."),
+    row(_GROUP + "num_events_in_queue", GAUGE, "Events that wait; there is no queue here."),
+)
+
+
+def _gathering(kind: str) -> tuple[Row, ...]:
+    """What a stage that gathers traces shows under a name of ours."""
+    ours, own = f"bridge_processor_{kind}_", ("processor", "pipeline")
+    return (
+        row(
+            ours + "early_decisions",
+            COUNTER,
+            "Traces decided before their time, by cause.",
+            *(*own, "cause"),
+        ),
+        row(ours + "spans_without_trace_id", COUNTER, "Spans without a trace id.", *own),
+        row(ours + "replayed_records", COUNTER, "Records that were read again.", *own),
+        row(
+            ours + "context_ranges",
+            COUNTER,
+            "Runs of records read back for deciding only, since they had been finished before.",
+            *own,
+        ),
+        row(ours + "refused_spans", COUNTER, "Kept spans that were refused for good.", *own),
+        row(ours + "delivery_retries", COUNTER, "Deliveries that were repeated.", *own),
+        row(ours + "delivered_spans", COUNTER, "Kept spans that were delivered.", *own),
+        row(
+            ours + "traces_dropped_at_shutdown",
+            COUNTER,
+            "Traces fed by OTLP that were given up at the end, as configured.",
+            *own,
+        ),
+        row(ours + "undecided_traces", GAUGE, "Traces that are not decided.", *own),
+        row(ours + "undecided_bytes", GAUGE, "Bytes of them.", *own, unit="bytes"),
+        row(
+            ours + "undelivered_bytes",
+            GAUGE,
+            "Bytes of traces that are decided, kept and not delivered.",
+            *own,
+            unit="bytes",
+        ),
+        row(ours + "held_records", GAUGE, "Records whose offsets are held.", *own),
+        row(
+            ours + "oldest_undecided_age_seconds",
+            GAUGE,
+            "Age of the oldest undecided trace.",
+            *own,
+            unit="seconds",
+        ),
+    )
+
+
+GATHERING = (*_gathering("tail_sampling"), *_gathering("groupbytrace"))

@@ -3,7 +3,7 @@
 from bridge.telemetry.metric_spec import ITEMS, Kind, MetricSpec, Row
 from bridge.telemetry.rows_kafka import KAFKA_EXPORTER, KAFKA_RECEIVER
 from bridge.telemetry.rows_pipeline import EXPORTERS, PROCESS, PROCESSORS, RECEIVERS
-from bridge.telemetry.rows_tail_sampling import TAIL_SAMPLING
+from bridge.telemetry.rows_tail_sampling import GATHERING, GROUP_BY_TRACE, TAIL_SAMPLING
 
 __all__ = ["METRICS", "SECTIONS", "Kind", "MetricSpec"]
 
@@ -21,6 +21,7 @@ SECTIONS: dict[str, list[MetricSpec]] = {
     "Kafka receiver": _specs(KAFKA_RECEIVER),
     "Processors": _specs(PROCESSORS),
     "Tail sampling": _specs(TAIL_SAMPLING),
+    "Gathering traces": _specs((*GATHERING, *GROUP_BY_TRACE)),
     "Exporters": _specs(EXPORTERS),
     "Kafka exporter": _specs(KAFKA_EXPORTER),
     "Process": _specs(PROCESS),
