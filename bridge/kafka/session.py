@@ -164,8 +164,11 @@ class Session:
         if self._runner is None:
             return
         lanes = list(self._runner.lanes.values())
-        deadline = Deadline.after(self._options.revoke_timeout_s, self._clock)
-        await self._give_up(lanes, deadline)
+        options = self._options
+        deadline = Deadline.after(options.revoke_timeout_s, self._clock)
+        # The group waits for the rebalance timeout: the commit must not take all that is left.
+        left_s = options.membership.rebalance_timeout_s - options.revoke_timeout_s
+        await self._give_up(lanes, deadline, left_s / 2)
 
     async def _live(self, runner: LaneRunner) -> None:
         poller = Poller(self._client, runner, self._troubles, self._clock, self._reopen)
@@ -182,7 +185,7 @@ class Session:
         polling.cancel()
         reserve_s = min(LEAVE_RESERVE_S, self._deadline.remaining_s / 2)
         drained = Deadline(self._deadline.at - reserve_s, self._clock)
-        await self._give_up(list(runner.lanes.values()), drained)
+        await self._give_up(list(runner.lanes.values()), drained, max(1.0, reserve_s / 2))
         for loop in self._loops:
             loop.cancel()
 
@@ -194,13 +197,20 @@ class Session:
         task.add_done_callback(self._loops.discard)
         return task
 
-    async def _give_up(self, lanes: list[Lane], deadline: Deadline) -> None:
-        """Finish what is in flight in *lanes*, commit, and end their assignment."""
+    async def _give_up(self, lanes: list[Lane], deadline: Deadline, commit_s: float) -> None:
+        """
+        Finish what is in flight in *lanes* until *deadline*, commit, and end their assignment.
+
+        The commit gets *commit_s* seconds; what it does not bring through comes again.
+        """
         runner = self._runner
         assert runner is not None  # noqa: S101 - lanes come from it
         try:
             await runner.drain(lanes, deadline)
-            await self._commit(lanes)
+            async with asyncio.timeout(commit_s):
+                await self._commit(lanes)
+        except TimeoutError:
+            log.warning("kafka_last_commit_unanswered", timeout_s=commit_s)
         finally:
             runner.close(lanes)
             for lane in lanes:

@@ -1,6 +1,7 @@
 """One consumer's life: topics, beginnings, skips, ends; with the broker: test_source."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import aiokafka.errors as kafka
@@ -187,6 +188,27 @@ async def test_session_revoke_commits_and_ends_assignments(client: Client) -> No
 
         assert client.commits == [{ONE: (1, "")}]
         assert lane.closed
+        assert rig.handler.events[-1] == "closed spans/0 5"
+
+
+async def test_session_revoke_does_not_wait_for_the_commit_for_ever(client: Client) -> None:
+    """Brokers that do not answer cost duplicates, not the membership."""
+
+    async def unanswered(offsets: object) -> None:
+        await asyncio.Event().wait()
+
+    async with Rig(client) as rig:
+        rig.session._options = replace(
+            rig.session._options, revoke_timeout_s=59.98
+        )  # Of a rebalance timeout of 60 seconds.
+        rig.session.assign(frozenset({ONE}))
+        await settle(60)
+        client.commit = unanswered  # type: ignore[method-assign]  # Only here.
+
+        with capture_logs() as logs:
+            await asyncio.wait_for(rig.session.revoke(), 5.0)
+
+        assert "kafka_last_commit_unanswered" in [entry["event"] for entry in logs]
         assert rig.handler.events[-1] == "closed spans/0 5"
 
 
