@@ -246,7 +246,7 @@ class MskToken(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka is not 
         except ImportError as error:
             raise ConfigError(
                 "mechanism AWS_MSK_IAM_OAUTHBEARER needs the signer library: "
-                "pip install aws-msk-iam-sasl-signer-python"
+                "pip install 'otlp-kafka-bridge[msk]'"
             ) from error
         self._region = region
         self._provider = MSKAuthTokenProvider

@@ -109,5 +109,5 @@ def test_msk_without_its_library_says_what_to_install(monkeypatch: pytest.Monkey
     sasl = Sasl.model_validate(
         {"mechanism": "AWS_MSK_IAM_OAUTHBEARER", "aws_msk": {"region": "eu-central-1"}}
     )
-    with pytest.raises(ConfigError, match="pip install aws-msk-iam-sasl-signer-python"):
+    with pytest.raises(ConfigError, match=r"otlp-kafka-bridge\[msk\]"):
         connection_kwargs(ClientConfig(auth=Auth(sasl=sasl)))
