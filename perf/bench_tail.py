@@ -18,13 +18,10 @@ from collections.abc import Iterator
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bridge.core import Batch, ComponentId, Settings, Signal
-from bridge.processors.tail_sampling import TailSamplingOptions
-from bridge.processors.tail_sampling.lane import Moment
-from bridge.processors.tail_sampling.policies import Times
-from bridge.processors.tail_sampling.processor import build_engine
-from bridge.processors.tail_sampling.request import request_grouped
-from bridge.processors.tail_sampling.telemetry import Telemetry
+from bridge.core import Batch, Signal
+from bridge.processors._gathering import Moment, Telemetry, request_grouped
+from bridge.processors.tail_sampling import TailSamplingOptions, build_engine
+from bridge.processors.tail_sampling.telemetry import shared_figures
 from bridge.testing import FakeCustody, Order, kafka_batch, make_settings
 
 SPANS_PER_TRACE, SPANS_PER_SERVICE, SERVICES = 10, 2, 20
@@ -130,9 +127,9 @@ def resident_mb() -> float:
 
 def run(spans: int, layout: str, order: Order) -> None:
     options = TailSamplingOptions.model_validate({"decision_wait": "5s", "policies": POLICIES})
-    settings: Settings = make_settings("tail_sampling")
-    assert settings.id == ComponentId.parse("tail_sampling")
-    engine = build_engine(options, Telemetry(settings), Times(time.monotonic, time.time))
+    settings = make_settings("tail_sampling")
+    telemetry = Telemetry(settings, "tail_sampling", shared_figures(settings.metrics))
+    engine = build_engine(options, settings, telemetry)
     made = batches(spans, layout, order)
     records = sum(len(batch.origin.records) for batch in made)
     made.reverse()
@@ -150,7 +147,7 @@ def run(spans: int, layout: str, order: Order) -> None:
             kept += sum(trace.spans for _, trace in taken)
             engine.delivered(taken)
         for held in engine.ledger.take_finished():
-            held.told = len(held.finished)
+            held.finished = []
         for held in engine.ledger.take_completed():
             engine.closed(held)
     cpu = time.process_time() - began

@@ -10,6 +10,7 @@ from bridge.processors._gathering.deciding import Bounds, Caches, Decider
 from bridge.processors._gathering.decision import Decision, Judge, KeepAll
 from bridge.processors._gathering.engine import Engine
 from bridge.processors._gathering.lane import Moment, Waits
+from bridge.processors._gathering.native import compiled
 from bridge.processors._gathering.request import framed_spans, request_grouped, request_in_order
 from bridge.processors._gathering.schema import Field, Reader, make_reader
 from bridge.processors._gathering.seam import ContextTaker
@@ -45,4 +46,5 @@ __all__ = [
     "Field",
     "Reader",
     "make_reader",
+    "compiled",
 ]

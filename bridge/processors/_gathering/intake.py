@@ -13,7 +13,7 @@ from bridge.processors._gathering.schema import PARENT_IDS
 from bridge.processors._gathering.trace import Chunk, HeldBatch, HeldRecord, Trace
 from bridge.wire import is_trace_id
 
-RANGE_BYTES, TRACE_BYTES = 120, 600
+RANGE_BYTES, TRACE_BYTES = 100, 280
 """
 What a range and a trace cost beside the bytes of the spans, measured with `tracemalloc`: three list
 slots and one or two ints; the object, its list, its id, its places in a dict and in a queue.

@@ -6,10 +6,12 @@ stay alive anyway until their records are finished, so a copy of each span would
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from bridge.core import Malformed, Signal
+from bridge.processors._gathering.native import compiled
 from bridge.processors._gathering.schema import TRACE_IDS
 from bridge.wire import trace_ids
 
@@ -30,6 +32,23 @@ def scan(body: bytes) -> list[Scope]:
     """
     Find all spans of *body*, in order, with their trace ids as they stand there.
 
+    Raises:
+        Malformed: If the framing is broken down to the items, or in an item.
+    """
+    if compiled is not None:
+        try:
+            scopes: list[Scope] | None = compiled.scan(body)
+        except ValueError as error:
+            raise Malformed("the OTLP request is no valid protobuf") from error
+        if scopes is not None:
+            return scopes
+    return scan_in_python(body)
+
+
+def scan_in_python(body: bytes) -> list[Scope]:
+    """
+    The same without the compiled form.
+
     One parse gives all occurrences of the trace id in the whole body. They are the ids of the
     spans, one each, if there are as many as spans and every span has one: either because each
     begins with it, as SDKs write, or because each ends with just the one that is its turn, as the
@@ -45,13 +64,35 @@ def scan(body: bytes) -> list[Scope]:
     walk = _Walk(body, ids)
     try:
         walk.run()
-        if walk.exact:
-            return walk.scopes
-        walk = _Walk(body, trace_ids(Signal.TRACES, walk.contents()))
+    except IndexError:
+        return _scan_exactly(body)  # There are more spans than ids, or the body is cut off.
+    return walk.scopes if walk.exact else _scan_exactly(body)
+
+
+def _scan_exactly(body: bytes) -> list[Scope]:
+    """The same, with the ids read span by span."""
+    try:
+        frames = _Walk(body, _NoIds())
+        frames.run()
+        spans: list[bytes] = []
+        for _, _, _, ranges in frames.scopes:
+            for _, start, stop, _ in ranges:
+                spans += _contents(body, start, stop)
+        walk = _Walk(body, trace_ids(Signal.TRACES, spans))
         walk.run()
     except IndexError as error:
         raise Malformed("the OTLP request is cut off") from error
     return walk.scopes
+
+
+class _NoIds(Sequence[bytes]):
+    """The ids of spans that nobody knows yet."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, index: Any) -> Any:
+        return b""
 
 
 def count_spans(body: bytes, start: int, stop: int) -> int:
@@ -73,9 +114,8 @@ class _Walk:
     """One pass over a body, splitting its spans by *ids*."""
 
     def __init__(self, body: bytes, ids: Sequence[bytes]) -> None:
-        # A sentinel keeps the loop from running out where there are more spans than ids.
-        self._ids = [*ids, b""]
         self._body = body
+        self._ids = ids
         # What changes: the scopes, how many spans were seen, whether all begin with a trace id;
         # and if the first does not, where each one ends.
         self.scopes: list[Scope] = []
@@ -84,130 +124,108 @@ class _Walk:
         self._trail = False
         self._ends: list[int] = []
 
+    @property
+    def exact(self) -> bool:
+        """Whether the ids are certainly those of the spans."""
+        ids, body = self._ids, self._body
+        if self._seen != len(ids):
+            return False
+        if not self._trail:
+            return self._lead
+        return [body[stop - _TRACE_ID_BYTES : stop] for stop in self._ends] == ids
+
     def run(self) -> None:
         """
         Find all scopes.
 
+        Everything in an envelope but its children makes its head: what comes in pieces is merged by
+        whoever decodes it, and fields that we do not know stay where they belong.
+
         Raises:
-            IndexError: If the body ends within a field.
+            IndexError: If the body ends within a field, or there are fewer ids than spans.
             Malformed: If something reaches beyond what holds it.
         """
         body, position, end = self._body, 0, len(self._body)
         while position < end:
-            start = position
+            origin = position
             if body[position] != _RESOURCE_GROUP:
                 position = _skip(body, position)  # It belongs to nobody.
                 continue
-            size = body[position + 1]
-            if size < 0x80:
-                position += 2
-            else:
-                size, position = _varint(body, position + 1)
-            position += size
-            if position > end:
+            size, position = _varint(body, position + 1)
+            stop = position + size
+            if stop > end:
                 raise Malformed("the OTLP request is cut off")
-            self._resource(start, position - size, position)
+            head = b""
+            children: list[int] = []
+            while position < stop:
+                start = position
+                if body[start] == _CHILD:
+                    size, position = _varint(body, start + 1)
+                    children.append(position)
+                    position += size
+                else:
+                    position = _skip(body, start)
+                    head += body[start:position]
+                    continue
+                children.append(position)
+            if position > stop:
+                raise Malformed("a resource of the OTLP request is cut off")
+            for index in range(0, len(children), 2):
+                self._scope(origin, head, children[index], children[index + 1])
         if position > end:
             raise Malformed("the OTLP request is cut off")
 
-    @property
-    def exact(self) -> bool:
-        """Whether the ids are certainly those of the spans."""
-        seen, ids, body = self._seen, self._ids, self._body
-        if seen != len(ids) - 1:
-            return False
-        if not self._trail:
-            return self._lead
-        tails = [body[stop - _TRACE_ID_BYTES : stop] for stop in self._ends]
-        return tails == ids[:-1]
-
-    def contents(self) -> list[bytes]:
-        """Every span."""
-        found: list[bytes] = []
-        for _, _, _, ranges in self.scopes:
-            for _, start, stop, _ in ranges:
-                found += _contents(self._body, start, stop)
-        return found
-
-    def _resource(self, origin: int, position: int, stop: int) -> None:
-        """
-        Look at one resource; *origin* is where its frame begins.
-
-        Everything but its scopes makes its head. What comes in pieces is merged by whoever decodes
-        it, and fields that we do not know stay where they belong.
-        """
-        body = self._body
-        head = b""
-        children: list[int] = []
-        while position < stop:
-            tag, start = body[position], position
-            if tag == _CHILD:
-                size = body[position + 1]
-                if size < 0x80:
-                    position += 2
-                else:
-                    size, position = _varint(body, position + 1)
-                children.append(position)
-                position += size
-                children.append(position)
-            else:
-                position = _skip(body, position)
-                head += body[start:position]
-        if position > stop:
-            raise Malformed("a resource of the OTLP request is cut off")
-        for index in range(0, len(children), 2):
-            self._scope(origin, head, children[index], children[index + 1])
-
     def _scope(self, origin: int, resource: bytes, position: int, stop: int) -> None:
-        """Look at one scope; everything but its spans makes its head."""
-        body = self._body
-        head = b""
+        """Look at one scope. The loop runs once for each span."""
+        body, ids, seen, trail = self._body, self._ids, self._seen, self._trail
         ranges: list[tuple[bytes, int, int, int]] = []
+        head = current = b""
+        first = begun = -1  # Where the range that is open begins, and with which span.
         while position < stop:
-            if body[position] == _CHILD:
-                position = self._spans(position, stop, ranges)
-            else:
-                start, position = position, _skip(body, position)
-                head += body[start:position]
-        if position > stop:
-            raise Malformed("a scope of the OTLP request is cut off")
-        if ranges:
-            self.scopes.append((origin, resource, head, ranges))
-
-    def _spans(self, position: int, stop: int, ranges: list[tuple[bytes, int, int, int]]) -> int:
-        """Split consecutive spans by trace. The loop runs once for each span."""
-        body, ids, add_end = self._body, self._ids, self._ends.append
-        seen, last = self._seen, len(self._ids) - 1
-        trail, lead = self._trail, self._lead
-        current, first, begun = ids[min(seen, last)], position, seen
-        while position < stop and body[position] == _CHILD:
-            frame, size = position, body[position + 1]
-            if size < 0x80:
-                position += 2
-            else:
-                more = body[position + 2]
+            frame = position
+            if body[position] != _CHILD:
+                if first >= 0:
+                    ranges.append((current, first, frame, seen - begun))
+                    first = -1
+                position = _skip(body, position)
+                head += body[frame:position]
+                continue
+            size = body[position + 1]
+            position += 2
+            if size > 0x7F:
+                more = body[position]
                 if more < 0x80:
-                    size = size & 0x7F | more << 7
-                    position += 3
+                    size += (more << 7) - 0x80
+                    position += 1
                 else:
-                    size, position = _varint(body, position + 1)
+                    size, position = _varint(body, position - 1)
+            trace_id = ids[seen]
             if trail:
-                add_end(position + size)
+                self._ends.append(position + size)
             elif not size or body[position] != _TRACE_ID_TAG:
-                if seen:
-                    lead = False
-                else:
-                    trail = True
-                    add_end(position + size)
+                trail = self._lacks_lead(position + size)
             position += size
-            trace_id = ids[seen] if seen < last else b""
-            if trace_id != current:
-                ranges.append((current, first, frame, seen - begun))
+            if trace_id != current or first < 0:
+                if first >= 0:
+                    ranges.append((current, first, frame, seen - begun))
                 current, first, begun = trace_id, frame, seen
             seen += 1
-        ranges.append((current, first, position, seen - begun))
-        self._seen, self._trail, self._lead = seen, trail, lead
-        return position
+        if position > stop:
+            raise Malformed("a scope of the OTLP request is cut off")
+        if first >= 0:
+            ranges.append((current, first, position, seen - begun))
+        if ranges:
+            self.scopes.append((origin, resource, head, ranges))
+        self._seen = seen
+
+    def _lacks_lead(self, stop: int) -> bool:
+        """A span does not begin with its trace id; whether all may be expected to end with it."""
+        if self._lead and not self._ends and not self.scopes and not self._seen:
+            self._trail = True
+            self._ends.append(stop)
+        else:
+            self._lead = False
+        return self._trail
 
 
 def _skip(body: bytes, position: int) -> int:

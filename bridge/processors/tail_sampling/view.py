@@ -4,12 +4,20 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from bridge.processors._gathering import Parts, Reader, framed_spans, request_in_order
+from bridge.processors._gathering import (
+    Parts,
+    Reader,
+    compiled,
+    framed_spans,
+    request_in_order,
+)
 from bridge.processors.tail_sampling.schema import (
     EXACT_TIMES,
     RESOURCE_ATTRIBUTES,
     SPAN_ATTRIBUTES,
 )
+
+_CODES = 3  # Unset, OK and error.
 
 
 class PolicyError(Exception):
@@ -25,8 +33,17 @@ class TraceView:
             The reader of the columns that some policy wants; see `schema.column_reader`.
     """
 
-    __slots__ = ("_attributes", "_columns", "_framed", "_read", "_request", "parts", "spans",
-                 "trace_id")  # fmt: skip
+    __slots__ = (
+        "_attributes",
+        "_columns",
+        "_facts",
+        "_framed",
+        "_read",
+        "_request",
+        "parts",
+        "spans",
+        "trace_id",
+    )
 
     def __init__(self, read: Reader) -> None:
         self._read = read
@@ -39,6 +56,7 @@ class TraceView:
         self.spans = spans
         self._framed: bytes | None = None
         self._columns: Any = None
+        self._facts: tuple[int, int, int, int, int] | None = None
         self._attributes: Any = None
         self._request: bytes | None = None
 
@@ -77,6 +95,48 @@ class TraceView:
         spans = _decode(EXACT_TIMES, self.framed).spans
         return [span.start for span in spans], [span.end for span in spans]
 
+    def bounds_ns(self) -> tuple[int, int] | None:
+        """
+        The earliest start and the latest end in nanoseconds; `None` if some span lacks a time.
+
+        Raises:
+            PolicyError: If a span cannot be decoded.
+        """
+        facts = self._read_facts()
+        if facts is not None:
+            return facts[:2] if facts[2] else None
+        starts, ends = self.times()
+        first = min(starts)
+        return (first, max(ends)) if first and min(ends) else None
+
+    def status_codes(self) -> int:
+        """
+        The status codes of all spans, code *n* as bit *n*, and bit 3 for what is none.
+
+        Raises:
+            PolicyError: If a span cannot be decoded.
+        """
+        facts = self._read_facts()
+        if facts is not None:
+            return facts[3]
+        codes = self.columns.status.code[:]
+        found = int(len(codes) < self.spans)  # A status that is not there is unset.
+        for code in set(codes):
+            found |= 1 << code if 0 <= code < _CODES else 1 << _CODES
+        return found
+
+    def flagged(self) -> bool:
+        """
+        Whether some span carries the W3C ``sampled`` flag.
+
+        Raises:
+            PolicyError: If a span cannot be decoded.
+        """
+        facts = self._read_facts()
+        if facts is not None:
+            return bool(facts[4])
+        return any(flags & 1 for flags in self.columns.flags)
+
     def resources(self) -> list[bytes]:
         """The distinct resource heads, in the order of arrival."""
         return list(dict.fromkeys([chunk[1] for chunk in self.parts[::3]]))
@@ -93,6 +153,15 @@ class TraceView:
                 span.attributes for span in _decode(SPAN_ATTRIBUTES, self.framed).spans
             ]
         return self._attributes
+
+    def _read_facts(self) -> tuple[int, int, int, int, int] | None:
+        """All facts at once by the compiled form; `None` if the columns must be read."""
+        if self._facts is None and compiled is not None:
+            try:
+                self._facts = compiled.facts(self.parts)
+            except ValueError as error:
+                raise PolicyError("a span is no valid protobuf") from error
+        return self._facts
 
     @property
     def request(self) -> bytes:

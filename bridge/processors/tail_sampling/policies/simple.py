@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from bridge.processors._gathering import Decision
+from bridge.processors._gathering import Decision, compiled
 from bridge.processors.tail_sampling.policies.trace_state import value_of
 from bridge.processors.tail_sampling.policy import NO_COLUMNS
 from bridge.processors.tail_sampling.view import TraceView
@@ -43,14 +43,13 @@ class Latency:
 
     def evaluate(self, view: TraceView) -> Decision:
         """Compare the length of the trace, or of a beginning of it, with the bounds."""
-        starts, ends = view.times()
-        if self._upper_ms == 0:
-            first, last = min(starts), max(ends)
-            # A time of 0 counts as unset until another one comes, which depends on the order.
-            if first and last and first < _SIGN_64 > last:
+        # A time of 0 counts as unset until another one comes, which depends on the order.
+        if self._upper_ms == 0 and (bounds := view.bounds_ns()) is not None:
+            first, last = bounds
+            if first < _SIGN_64 > last:
                 matches = _milliseconds(last - first) >= self._threshold_ms
                 return _SAMPLED if matches else _NOT_SAMPLED
-        return self._span_by_span(starts, ends)
+        return self._span_by_span(*view.times())
 
     def _span_by_span(self, starts: Sequence[int], ends: Sequence[int]) -> Decision:
         first = last = 0
@@ -85,18 +84,13 @@ class StatusCode:
     columns = frozenset({"status"})
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._codes = tuple(STATUS_CODES[name] for name in names)
-        self._unset = STATUS_CODES["UNSET"] in self._codes
+        self._wanted = 0
+        for name in names:
+            self._wanted |= 1 << STATUS_CODES[name]
 
     def evaluate(self, view: TraceView) -> Decision:
         """Look for the codes; a span without a status is unset."""
-        found = view.columns.status.code[:]
-        if self._unset and len(found) < view.spans:
-            return _SAMPLED
-        for code in self._codes:
-            if code in found:
-                return _SAMPLED
-        return _NOT_SAMPLED
+        return _SAMPLED if view.status_codes() & self._wanted else _NOT_SAMPLED
 
 
 class SpanCount:
@@ -121,7 +115,7 @@ class TraceFlags:
 
     def evaluate(self, view: TraceView) -> Decision:
         """Look at the lowest bit of the flags."""
-        return _SAMPLED if any(flags & 1 for flags in view.columns.flags) else _NOT_SAMPLED
+        return _SAMPLED if view.flagged() else _NOT_SAMPLED
 
 
 class TraceState:
@@ -165,6 +159,9 @@ def fnv1a_64(data: bytes, state: int) -> int:
 
     Four bytes a turn: what is above 64 bits never comes down again, so it may be cut off later.
     """
+    if compiled is not None:
+        hashed: int = compiled.fnv1a_64(data, state)
+        return hashed
     prime = _FNV_PRIME
     four = iter(data)
     for a, b, c, d in zip(four, four, four, four, strict=False):

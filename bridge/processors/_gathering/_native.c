@@ -1,0 +1,439 @@
+/*
+ * What runs for every span of tail sampling, compiled: finding spans and their trace ids in a body,
+ * and reading the few facts about them that most policies ask for. native.py decides whether this is
+ * used; scan.py and the column readers do the same in Python, and
+ * tests/unit/processors/_gathering/test_native.py holds one against the other.
+ *
+ * What is here walks lengths and never follows one without a check against the end of what encloses
+ * it. It gives up (returns None) on whatever protobuf allows but no OTLP sender writes: groups, a
+ * known field with another wire type. The Python form then decides.
+ */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef const uint8_t *Bytes;
+typedef enum { OK, BROKEN, ODD, FAILED } Outcome; /* FAILED: a Python exception is set. */
+
+enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
+enum { RESOURCE_GROUP = 1, SCOPE_GROUP = 2, SPAN = 2, HEAD = 1, URL = 3 };
+enum { TRACE_ID = 1, START = 7, END = 8, STATUS = 15, FLAGS = 16, STATUS_CODE = 3 };
+
+typedef struct {
+    uint32_t number, type;
+    Bytes start, content; /* of the tag; of what follows the length */
+    uint64_t value;       /* of a number, or the length */
+} Field;
+
+static Outcome read_varint(Bytes *at, Bytes end, uint64_t *value)
+{
+    uint64_t result = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        if (*at == end)
+            return BROKEN;
+        uint8_t byte = *(*at)++;
+        if (shift == 63 && byte > 1)
+            return BROKEN; /* more than 64 bits */
+        result |= (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80)) {
+            *value = result;
+            return OK;
+        }
+    }
+    return BROKEN;
+}
+
+static Outcome read_field(Bytes *at, Bytes end, Field *field)
+{
+    uint64_t tag;
+    Outcome outcome;
+    field->start = *at;
+    if ((outcome = read_varint(at, end, &tag)) != OK)
+        return outcome;
+    if (tag > 0xFFFFFFFFu || tag >> 3 == 0)
+        return ODD;
+    field->number = (uint32_t)(tag >> 3);
+    field->type = (uint32_t)(tag & 7);
+    switch (field->type) {
+    case VARINT:
+        return read_varint(at, end, &field->value);
+    case FIXED64:
+        if (end - *at < 8)
+            return BROKEN;
+        memcpy(&field->value, *at, 8); /* little-endian machines only, see the check at import */
+        *at += 8;
+        return OK;
+    case FIXED32: {
+        uint32_t word;
+        if (end - *at < 4)
+            return BROKEN;
+        memcpy(&word, *at, 4);
+        field->value = word;
+        *at += 4;
+        return OK;
+    }
+    case LENGTH:
+        if ((outcome = read_varint(at, end, &field->value)) != OK)
+            return outcome;
+        if (field->value > (uint64_t)(end - *at))
+            return BROKEN;
+        field->content = *at;
+        *at += field->value;
+        return OK;
+    default:
+        return ODD;
+    }
+}
+
+static Outcome add(PyObject *list, PyObject *item)
+{
+    int failed = item == NULL || PyList_Append(list, item) < 0;
+    Py_XDECREF(item);
+    return failed ? FAILED : OK;
+}
+
+/* ---- heads: the fields of an envelope but its children, as they stand there ------------------- */
+
+static Outcome measure_head(Bytes at, Bytes end, size_t *size)
+{
+    Field field;
+    *size = 0;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        if (field.number <= 3 && field.type != LENGTH)
+            return ODD;
+        if (field.number == SCOPE_GROUP)
+            continue;
+        *size += (size_t)(at - field.start);
+    }
+    return OK;
+}
+
+static PyObject *make_head(Bytes at, Bytes end, size_t size)
+{
+    PyObject *head = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (head == NULL)
+        return NULL;
+    uint8_t *out = (uint8_t *)PyBytes_AsString(head);
+    Field field;
+    while (at < end && read_field(&at, end, &field) == OK) {
+        if (field.number == SCOPE_GROUP)
+            continue;
+        memcpy(out, field.start, (size_t)(at - field.start));
+        out += at - field.start;
+    }
+    return head;
+}
+
+/* A head that equals the one before is the same object: consecutive scopes often share it. */
+static Outcome head_of(Field *group, PyObject **last, PyObject **head)
+{
+    Bytes at = group->content, end = at + group->value;
+    size_t size;
+    Outcome outcome = measure_head(at, end, &size);
+    if (outcome != OK)
+        return outcome;
+    PyObject *made = make_head(at, end, size);
+    if (made == NULL)
+        return FAILED;
+    if (*last != NULL && (size_t)PyBytes_Size(*last) == size &&
+        memcmp(PyBytes_AsString(*last), PyBytes_AsString(made), size) == 0) {
+        Py_DECREF(made);
+        made = *last;
+        Py_INCREF(made);
+    } else {
+        Py_XDECREF(*last);
+        *last = made;
+        Py_INCREF(made);
+    }
+    *head = made;
+    return OK;
+}
+
+/* ---- scan ------------------------------------------------------------------------------------- */
+
+static Outcome trace_id_of(Field *span, Bytes *id, size_t *size)
+{
+    Bytes at = span->content, end = at + span->value;
+    Field field;
+    *id = at;
+    *size = 0;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        if (field.number == TRACE_ID) {
+            if (field.type != LENGTH)
+                return ODD;
+            *id = field.content; /* the last one counts */
+            *size = (size_t)field.value;
+        }
+    }
+    return OK;
+}
+
+static PyObject *make_range(Bytes id, size_t size, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n)
+{
+    return Py_BuildValue("(y#nnn)", (const char *)id, (Py_ssize_t)size, start, stop, n);
+}
+
+static Outcome scan_spans(Bytes body, Field *group, PyObject *ranges)
+{
+    Bytes at = group->content, end = at + group->value, id = NULL, first = NULL, stop = NULL;
+    size_t size = 0;
+    Py_ssize_t count = 0;
+    Field field;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        if (field.number != SPAN)
+            continue;
+        if (field.type != LENGTH)
+            return ODD;
+        Bytes other;
+        size_t other_size;
+        if ((outcome = trace_id_of(&field, &other, &other_size)) != OK)
+            return outcome;
+        if (count && stop == field.start && other_size == size && memcmp(other, id, size) == 0) {
+            count++;
+            stop = at;
+            continue;
+        }
+        if (count && add(ranges, make_range(id, size, first - body, stop - body, count)) != OK)
+            return FAILED;
+        id = other;
+        size = other_size;
+        first = field.start;
+        stop = at;
+        count = 1;
+    }
+    if (count)
+        return add(ranges, make_range(id, size, first - body, stop - body, count));
+    return OK;
+}
+
+typedef struct {
+    PyObject *scopes, *resource, *scope; /* the list; the heads seen last */
+} Scan;
+
+static Outcome scan_scope(Scan *scan, Bytes body, Py_ssize_t origin, PyObject *resource, Field *group)
+{
+    PyObject *head = NULL, *ranges = PyList_New(0);
+    if (ranges == NULL)
+        return FAILED;
+    Outcome outcome = head_of(group, &scan->scope, &head);
+    if (outcome == OK)
+        outcome = scan_spans(body, group, ranges);
+    if (outcome == OK && PyList_Size(ranges) > 0)
+        outcome = add(scan->scopes, Py_BuildValue("(nOOO)", origin, resource, head, ranges));
+    Py_XDECREF(head);
+    Py_DECREF(ranges);
+    return outcome;
+}
+
+static Outcome scan_resource(Scan *scan, Bytes body, Field *group)
+{
+    PyObject *head = NULL;
+    Outcome outcome = head_of(group, &scan->resource, &head);
+    Bytes at = group->content, end = at + group->value;
+    Field field;
+    while (outcome == OK && at < end) {
+        outcome = read_field(&at, end, &field);
+        if (outcome == OK && field.number == SCOPE_GROUP)
+            outcome = scan_scope(scan, body, group->start - body, head, &field);
+    }
+    Py_XDECREF(head);
+    return outcome;
+}
+
+static PyObject *finish(Outcome outcome)
+{
+    if (outcome == FAILED)
+        return NULL;
+    if (outcome == BROKEN) {
+        PyErr_SetString(PyExc_ValueError, "broken protobuf framing");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *scan(PyObject *module, PyObject *body)
+{
+    (void)module;
+    if (!PyBytes_Check(body)) {
+        PyErr_SetString(PyExc_TypeError, "bytes expected");
+        return NULL;
+    }
+    Bytes start = (Bytes)PyBytes_AsString(body), at = start, end = at + PyBytes_Size(body);
+    Scan state = {PyList_New(0), NULL, NULL};
+    if (state.scopes == NULL)
+        return NULL;
+    Outcome outcome = OK;
+    Field field;
+    while (outcome == OK && at < end) {
+        outcome = read_field(&at, end, &field);
+        if (outcome != OK || field.number != RESOURCE_GROUP)
+            continue; /* what else stands in a request belongs to nobody */
+        outcome = field.type == LENGTH ? scan_resource(&state, start, &field) : ODD;
+    }
+    Py_XDECREF(state.resource);
+    Py_XDECREF(state.scope);
+    if (outcome == OK)
+        return state.scopes;
+    Py_DECREF(state.scopes);
+    return finish(outcome);
+}
+
+/* ---- facts ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    uint64_t first, last; /* nanoseconds */
+    int timed;            /* whether every span has both times, none of them 0 */
+    unsigned codes;       /* bit n: some span has status code n */
+    int flagged;          /* whether some span is marked as sampled */
+} Facts;
+
+static Outcome status_code(Field *status, uint64_t *code)
+{
+    Bytes at = status->content, end = at + status->value;
+    Field field;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        if (field.number == STATUS_CODE) {
+            if (field.type != VARINT)
+                return ODD;
+            *code = field.value; /* occurrences of a message are merged: the last one counts */
+        }
+    }
+    return OK;
+}
+
+static Outcome add_span(Facts *facts, Field *span)
+{
+    Bytes at = span->content, end = at + span->value;
+    uint64_t first = 0, last = 0, code = 0, flags = 0;
+    Field field;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        switch (field.number) {
+        case START:
+        case END:
+            if (field.type != FIXED64)
+                return ODD;
+            *(field.number == START ? &first : &last) = field.value;
+            break;
+        case STATUS:
+            if (field.type != LENGTH)
+                return ODD;
+            if ((outcome = status_code(&field, &code)) != OK)
+                return outcome;
+            break;
+        case FLAGS:
+            if (field.type != FIXED32)
+                return ODD;
+            flags = field.value;
+            break;
+        }
+    }
+    if (first == 0 || last == 0)
+        facts->timed = 0;
+    if (first < facts->first)
+        facts->first = first;
+    if (last > facts->last)
+        facts->last = last;
+    facts->codes |= code < 3 ? 1u << code : 8u;
+    facts->flagged |= (int)(flags & 1);
+    return OK;
+}
+
+static Outcome add_range(Facts *facts, PyObject *chunk, PyObject *start, PyObject *stop)
+{
+    PyObject *body = PyTuple_GetItem(chunk, 0);
+    if (body == NULL)
+        return FAILED;
+    Py_ssize_t from = PyLong_AsSsize_t(start), to = PyLong_AsSsize_t(stop);
+    if (PyErr_Occurred())
+        return FAILED;
+    if (!PyBytes_Check(body) || from < 0 || to < from || to > PyBytes_Size(body)) {
+        PyErr_SetString(PyExc_ValueError, "no range of a body");
+        return FAILED;
+    }
+    Bytes at = (Bytes)PyBytes_AsString(body) + from, end = at + (to - from);
+    Field field;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        if (field.number != SPAN || field.type != LENGTH)
+            return ODD;
+        if ((outcome = add_span(facts, &field)) != OK)
+            return outcome;
+    }
+    return OK;
+}
+
+static PyObject *facts(PyObject *module, PyObject *parts)
+{
+    (void)module;
+    Facts found = {UINT64_MAX, 0, 1, 0, 0};
+    if (!PyList_Check(parts) || PyList_Size(parts) % 3) {
+        PyErr_SetString(PyExc_TypeError, "a list of triples expected");
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < PyList_Size(parts); i += 3) {
+        Outcome outcome = add_range(&found, PyList_GetItem(parts, i), PyList_GetItem(parts, i + 1),
+                                    PyList_GetItem(parts, i + 2));
+        if (outcome != OK)
+            return finish(outcome);
+    }
+    return Py_BuildValue("(KKiIi)", (unsigned long long)found.first, (unsigned long long)found.last,
+                         found.timed, found.codes, found.flagged);
+}
+
+/* ---- the hash of the probabilistic policy ------------------------------------------------------ */
+
+static PyObject *fnv1a_64(PyObject *module, PyObject *args)
+{
+    const char *data;
+    Py_ssize_t size;
+    unsigned long long state;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y#K", &data, &size, &state))
+        return NULL;
+    for (Py_ssize_t i = 0; i < size; i++)
+        state = (state ^ (uint8_t)data[i]) * 0x100000001B3ull;
+    return PyLong_FromUnsignedLongLong(state);
+}
+
+static PyMethodDef methods[] = {
+    {"scan", scan, METH_O, "scan(body) -> the scopes as scan.scan gives them, or None if it must decide."},
+    {"facts", facts, METH_O,
+     "facts(parts) -> (first start, last end, whether all spans have both, status codes as bits,\n"
+     "whether one is marked as sampled), or None if the Python form must decide."},
+    {"fnv1a_64", fnv1a_64, METH_VARARGS, "fnv1a_64(data, state) -> the state after data."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "bridge.processors._gathering._native", "Hot functions of gathering.", 0,
+    methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    const uint16_t one = 1;
+    if (*(const uint8_t *)&one != 1) {
+        PyErr_SetString(PyExc_ImportError, "only little-endian machines are supported");
+        return NULL;
+    }
+    return PyModule_Create(&definition);
+}
