@@ -10,6 +10,9 @@ class Signal(Enum):
     METRICS = "metrics"
     LOGS = "logs"
 
+    # Members are single, and enum's own hash, written in Python, is slow on hot paths.
+    __hash__ = object.__hash__
+
     @property
     def items(self) -> str:
         """The plural noun that the Collector's metric names use for one item of this signal."""

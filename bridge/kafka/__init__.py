@@ -15,7 +15,7 @@ from bridge.kafka.errors import is_denied, map_kafka_error
 from bridge.kafka.flusher import Flusher, FlushEvents, FlushOptions
 from bridge.kafka.lane_runner import LaneHandler, Windows
 from bridge.kafka.letter_box import Filed, LetterBox
-from bridge.kafka.packing import Entry
+from bridge.kafka.packing import Entry, Share, SharedEntry
 from bridge.kafka.partitioners import Hasher, partition_of, placer, trace_partitions
 from bridge.kafka.producer import Opening, Producer
 from bridge.kafka.raw_producer import RawProducer, Written
@@ -23,7 +23,7 @@ from bridge.kafka.record_batch import Headers, OutRecord, encoded_size, value_by
 from bridge.kafka.session import SourceOptions
 from bridge.kafka.skipping import read_skips, write_skip
 from bridge.kafka.source import KafkaSource
-from bridge.kafka.splitting import split_for_partitions
+from bridge.kafka.splitting import split_for_partitions, split_joined
 from bridge.kafka.ticket import RETRY_AFTER_S, Expiry, Ticket
 from bridge.kafka.topics import Topic, TopicBook
 from bridge.kafka.trouble import Troubles
@@ -42,6 +42,7 @@ __all__ = [
     "trace_partitions",
     "placer",
     "split_for_partitions",
+    "split_joined",
     # Record batches.
     "Compression",
     "Codec",
@@ -61,6 +62,8 @@ __all__ = [
     "FlushOptions",
     "FlushEvents",
     "Entry",
+    "SharedEntry",
+    "Share",
     "Ticket",
     "Expiry",
     "RETRY_AFTER_S",

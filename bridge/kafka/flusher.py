@@ -8,8 +8,10 @@ somebody waits for some of it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -25,15 +27,24 @@ from bridge.core import (
 )
 from bridge.kafka.codecs import Codec
 from bridge.kafka.embedded_guard import EmbeddedGuard
-from bridge.kafka.packing import Entry, take_batch, to_records
+from bridge.kafka.packing import (
+    Entry,
+    fail_all,
+    living_of,
+    longest_wait_s,
+    take_batch,
+    to_records,
+    undoubt,
+)
 from bridge.kafka.producer import Producer
-from bridge.kafka.raw_producer import Written
-from bridge.kafka.record_batch import OutRecord, batch_size_alone, build_batch
+from bridge.kafka.raw_producer import RawProducer, Written
+from bridge.kafka.record_batch import OutRecord, RecordBatch, batch_size_alone, build_batch
 from bridge.kafka.ticket import Ticket
 
 log = structlog.get_logger()
 
 _RESEND_FIRST_S = 0.05
+_STOPPING = "the Kafka exporter is stopping"
 _SWEEP_SHARE = 8  # Dead requests are swept out when they are an eighth of the waiting entries.
 
 
@@ -66,11 +77,24 @@ class FlushEvents:
 
 
 @dataclass(slots=True, eq=False)
+class _Flight:
+    """A batch under way that nothing has gone wrong with."""
+
+    entries: list[Entry]
+    records: list[OutRecord]
+    raw: RawProducer
+    future: asyncio.Future[Written]
+
+
+@dataclass(slots=True, eq=False)
 class _Lane:
+    """A partition with work: its batch is in `flight`, or `task` is in trouble with it."""
+
     topic: str
     partition: int
     entries: deque[Entry]
     batch_bytes_max: int
+    flight: _Flight | None = None
     task: asyncio.Task[None] | None = None
 
 
@@ -96,6 +120,7 @@ class Flusher:
         self._guard = guard
         # What changes: lanes with work, and the bytes admitted and not released.
         self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._fresh: list[_Lane] = []
         self._stopping = False
         self._dead_tickets = 0
         self.held_bytes = 0
@@ -119,7 +144,7 @@ class Flusher:
             Interrupted: If we are stopping.
         """
         if self._stopping:
-            raise Interrupted("the Kafka exporter is stopping")
+            raise Interrupted(_STOPPING)
         limit = self._options.held_bytes_max
         if self.held_bytes and self.held_bytes + body_bytes > limit:
             raise Overloaded(
@@ -132,15 +157,16 @@ class Flusher:
         self.held_bytes -= body_bytes
 
     def put(self, topic: str, partition: int, batch_bytes_max: int, entry: Entry) -> None:
-        """Queue *entry*, which is opened on its ticket; its partition is written to at once."""
+        """Queue *entry*, which is opened on its ticket; what is put in one turn goes together."""
         lane = self._lanes.get((topic, partition))
         if lane is None:
             lane = _Lane(topic, partition, deque(), batch_bytes_max)
             self._lanes[topic, partition] = lane
+            if not self._fresh:
+                asyncio.get_running_loop().call_soon(self._begin)
+            self._fresh.append(lane)
         lane.batch_bytes_max = batch_bytes_max
         lane.entries.append(entry)
-        if lane.task is None:
-            lane.task = asyncio.create_task(self._drain(lane), name="kafka-lane")
 
     def forget(self, _: Ticket) -> None:
         """
@@ -154,82 +180,171 @@ class Flusher:
             return
         self._dead_tickets = 0
         for lane in self._lanes.values():
-            lane.entries = deque(entry for entry in lane.entries if entry.ticket.live)
+            living = (entry.living() for entry in lane.entries)
+            lane.entries = deque(entry for entry in living if entry is not None)
 
     async def stop(self, deadline: Deadline) -> None:
         """Write what was put, until *deadline*; fail the rest."""
         self._stopping = True
+        self._begin()
+        while self._lanes and not deadline.expired:
+            await asyncio.wait(self._under_way(), timeout=deadline.remaining_s)
         tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        for lane in list(self._lanes.values()):
+            if lane.flight is not None:
+                flight, lane.flight = lane.flight, None
+                self._end(lane, flight.entries, Interrupted(_STOPPING))
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=deadline.remaining_s)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+            await asyncio.wait(tasks)
 
-    async def _drain(self, lane: _Lane) -> None:
+    def _under_way(self) -> list[asyncio.Future[Any]]:
+        waits: list[asyncio.Future[Any]] = []
+        for lane in self._lanes.values():
+            if lane.flight is not None:
+                waits.append(lane.flight.future)
+            elif lane.task is not None:
+                waits.append(lane.task)
+        return waits
+
+    def _begin(self) -> None:
+        """Write what was put in this turn of the loop, each partition its first batch."""
+        fresh, self._fresh = self._fresh, []
+        for lane in fresh:
+            self._advance(lane)
+
+    def _advance(self, lane: _Lane) -> None:
+        """Send the next batch of a lane that has nothing under way; forget it without any."""
         taken: list[Entry] = []
         try:
-            while taken := take_batch(lane.entries, lane.batch_bytes_max):
-                await self._ship(lane, taken)
-                taken = []
-        except asyncio.CancelledError:
-            _fail((*taken, *lane.entries), Interrupted("the Kafka exporter is stopping"))
-            raise
-        except Exception as error:
-            # Callers must not wait for a lane that a fault of ours has ended.
-            log.exception("kafka_lane_failed", topic=lane.topic, partition=lane.partition)
-            trouble = Unavailable(f"writing to {lane.topic}/{lane.partition} failed")
-            trouble.__cause__ = error
-            _fail((*taken, *lane.entries), trouble)
-        finally:
-            # No await since the last look at the entries: nothing can have been put meanwhile.
-            lane.task = None
-            if self._lanes.get((lane.topic, lane.partition)) is lane:
+            taken = take_batch(lane.entries, lane.batch_bytes_max)
+            if not taken:
                 del self._lanes[lane.topic, lane.partition]
+            elif not self._launch(lane, taken):
+                self._worry(lane, taken, None)
+        except Exception as error:  # noqa: BLE001 - callers are told, and it is logged
+            self._broken(lane, taken, error)
 
-    async def _ship(self, lane: _Lane, entries: list[Entry]) -> None:
+    def _launch(self, lane: _Lane, entries: list[Entry]) -> bool:
+        """Send *entries* without a task, as nearly all are; says whether that could be done."""
+        if self._guard() is not None:
+            return False
+        records = to_records(entries)
+        batch, count = self._build(lane, records)
+        begun = self._producer.begin(lane.topic, lane.partition, batch) if count else None
+        if begun is None or count < len(records):
+            return False
+        for entry in entries:
+            entry.doubt(1)
+        lane.flight = _Flight(entries, records, *begun)
+        begun[1].add_done_callback(partial(self._landed, lane))
+        return True
+
+    def _landed(self, lane: _Lane, future: asyncio.Future[Written]) -> None:
+        flight = lane.flight
+        if flight is None or flight.future is not future:
+            return  # We stopped and did not wait for it.
+        lane.flight = None
+        try:
+            error = future.exception()
+            if error is None:
+                self._acknowledge(lane, flight.entries, flight.records, future.result())
+                self._advance(lane)
+            else:
+                for entry in flight.entries:
+                    entry.doubt(-1)
+                where = lane.topic, lane.partition
+                trouble = self._producer.failure(flight.raw, error, *where)
+                self._worry(lane, flight.entries, trouble)
+        except Exception as error:  # noqa: BLE001 - callers are told, and it is logged
+            self._broken(lane, flight.entries, error)
+
+    def _worry(self, lane: _Lane, entries: list[Entry], error: DeliveryError | None) -> None:
+        """Leave *entries* to a task that waits and repeats, after *error* if there was one."""
+        lane.task = asyncio.create_task(self._drain(lane, entries, error), name="kafka-lane")
+
+    def _acknowledge(
+        self, lane: _Lane, entries: list[Entry], records: list[OutRecord], written: Written
+    ) -> None:
+        self._events.written(lane.topic, lane.partition, records, written)
+        for entry in entries:
+            entry.acknowledged()
+
+    def _end(self, lane: _Lane, entries: list[Entry], error: DeliveryError) -> None:
+        """Fail everything of a lane, and forget it."""
+        fail_all((*entries, *lane.entries), error)
+        lane.entries.clear()
+        if self._lanes.get((lane.topic, lane.partition)) is lane:
+            del self._lanes[lane.topic, lane.partition]
+
+    def _broken(self, lane: _Lane, entries: list[Entry], error: Exception) -> None:
+        # Callers must not wait for a lane that a fault of ours has ended.
+        log.error("kafka_lane_failed", topic=lane.topic, partition=lane.partition, exc_info=error)
+        trouble = Unavailable(f"writing to {lane.topic}/{lane.partition} failed")
+        trouble.__cause__ = error
+        self._end(lane, entries, trouble)
+
+    async def _drain(self, lane: _Lane, entries: list[Entry], error: DeliveryError | None) -> None:
+        try:
+            await self._ship(lane, entries, error)
+        except asyncio.CancelledError:
+            self._end(lane, entries, Interrupted(_STOPPING))
+            raise
+        except Exception as fault:  # noqa: BLE001 - the same
+            self._broken(lane, entries, fault)
+        else:
+            lane.task = None
+            self._advance(lane)
+
+    async def _ship(
+        self, lane: _Lane, entries: list[Entry], error: DeliveryError | None = None
+    ) -> None:
         """Write *entries* as one batch, again and again, as long as somebody waits for them."""
         wait_s = _RESEND_FIRST_S
-        _doubt(entries, 1)
+        for entry in entries:
+            entry.doubt(1)
         while entries:
-            records = to_records(entries)
             try:
-                written = await self._write(lane, records, _timeout_s(entries))
-            except TooLarge as error:
-                _doubt(entries, -1)
-                await self._ship_smaller(lane, entries, error)
+                if error is not None:
+                    failed, error = error, None
+                    raise failed
+                records = to_records(entries)
+                written = await self._write(lane, records, longest_wait_s(entries))
+            except TooLarge as too_large:
+                undoubt(entries)
+                await self._ship_smaller(lane, entries, too_large)
                 return
-            except Retryable as error:
-                self._events.attempt_failed(lane.topic, sum(e.items for e in entries), error)
-                if not self._options.resend or _timeout_s(entries) == 0.0:
-                    _fail(entries, error)
+            except Retryable as trouble:
+                self._events.attempt_failed(lane.topic, sum(e.items for e in entries), trouble)
+                if not self._options.resend or longest_wait_s(entries) == 0.0:
+                    fail_all(entries, trouble)
                     return
-            except DeliveryError as error:
-                _doubt(entries, -1)
-                _fail(entries, error)
+            except DeliveryError as trouble:
+                undoubt(entries)
+                fail_all(entries, trouble)
                 return
             else:
-                self._events.written(lane.topic, lane.partition, records, written)
-                _doubt(entries, -1)
-                for entry in entries:
-                    entry.ticket.acknowledged(entry.items)
+                self._acknowledge(lane, entries, records, written)
                 return
             await self._clock.sleep(wait_s)
             wait_s = min(wait_s * 2, self._options.resend_max_s)
-            entries = [entry for entry in entries if entry.ticket.live]
+            entries = living_of(entries)
 
-    async def _write(
-        self, lane: _Lane, records: list[OutRecord], timeout_s: float | None
-    ) -> Written:
-        now_ms = int(self._clock.wall() * 1000)
+    def _build(self, lane: _Lane, records: list[OutRecord]) -> tuple[RecordBatch, int]:
         limit = lane.batch_bytes_max
         if len(records) == 1:
             # Whoever put a larger one alone knows that it shrinks below the topic's limit.
             alone = records[0]
             limit = max(limit, batch_size_alone(alone.key, len(alone.value), alone.headers))
-        batch, count = build_batch(records, limit, self._options.codec, now_ms)
+        return build_batch(records, limit, self._options.codec, int(self._clock.wall() * 1000))
+
+    async def _write(
+        self, lane: _Lane, records: list[OutRecord], timeout_s: float | None
+    ) -> Written:
+        batch, count = self._build(lane, records)
         if count < len(records):
+            limit = lane.batch_bytes_max
             raise TooLarge(f"{len(records)} records do not fit into a batch of {limit} bytes")
         guard, size = self._guard(), batch.size()
         if guard is None:
@@ -258,27 +373,9 @@ class Flusher:
             await self._ship(lane, entries[middle:])
             return
         (entry,) = entries
+        if (halves := entry.halves()) is not None:
+            for half in halves:
+                await self._ship(lane, [half])
+            return
         for smaller in entry.shrinker.shrink(entry, len(entry.value) // 2):
             await self._ship(lane, [smaller])
-
-
-def _timeout_s(entries: Iterable[Entry]) -> float | None:
-    """Seconds until the last waiting caller gives up; `None` if one of them never does."""
-    longest_s = 0.0
-    for entry in entries:
-        if entry.ticket.live:
-            if entry.ticket.deadline is None:
-                return None
-            longest_s = max(longest_s, entry.ticket.deadline.remaining_s)
-    return longest_s
-
-
-def _fail(entries: Iterable[Entry], error: DeliveryError) -> None:
-    for entry in entries:
-        entry.ticket.failed(error)
-
-
-def _doubt(entries: Iterable[Entry], sign: int) -> None:
-    """From its first attempt on until it is acknowledged or refused, a batch may be written."""
-    for entry in entries:
-        entry.ticket.in_doubt_items += sign * entry.items

@@ -172,18 +172,48 @@ class Producer:
             raise Unavailable(
                 f"cannot {what}: no acknowledgement in {timeout_s or 0:.1f} s"
             ) from error
-        except Abandoned as error:
-            raise Unavailable(f"cannot {what}: {error}") from error
-        except (kafka.KafkaError, OSError) as error:
+        except (Abandoned, kafka.KafkaError, OSError) as error:
+            raise self.failure(raw, error, topic, partition) from error
+
+    def begin(
+        self, topic: str, partition: int, batch: RecordBatch
+    ) -> tuple[RawProducer, asyncio.Future[Written]] | None:
+        """
+        Do what `send` does, if that can begin at once; `None` if it must wait for something.
+
+        Returns:
+            A future of where the batch was written, with the producer that has it: `failure` wants
+            to know it if the future fails. Nobody but the producer limits how long that takes.
+        """
+        raw = self.raw
+        if raw is None or self._stopping:
+            return None
+        if raw.busy(topic, partition) is not None or raw.near_wrap(topic, partition):
+            return None
+        future = raw.send_nowait(topic, partition, batch)
+        return None if future is None else (raw, future)
+
+    def failure(
+        self, raw: RawProducer | None, error: BaseException, topic: str, partition: int
+    ) -> DeliveryError:
+        """What *error* that *raw* met means for callers; *raw* is replaced if it must be."""
+        what = f"write to {topic}/{partition}"
+        if isinstance(error, Abandoned):
+            mapped: DeliveryError = Unavailable(f"cannot {what}: {error}")
+        elif isinstance(error, kafka.KafkaError | OSError):
             if raw is not None and self._opening.idempotent:
                 raw.suspect(_reset_reason(error))
-            raise map_kafka_error(
+            mapped = map_kafka_error(
                 error,
                 what=what,
                 topic=topic,
                 principal=self._opening.principal,
                 broker=self._opening.broker,
-            ) from error
+            )
+        else:
+            raise error
+        mapped.__cause__ = error
+        return mapped
 
     async def _ready_for(self, topic: str, partition: int) -> RawProducer:
         """A usable producer that has nothing outstanding on this partition."""

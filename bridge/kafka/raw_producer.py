@@ -114,8 +114,8 @@ class RawProducer:
 
     def partitions(self, topic: str) -> int:
         """How many partitions *topic* has as far as is known; 0 if it is unknown."""
-        known = self.client.cluster.partitions_for_topic(topic)
-        return len(known) if known else 0
+        # The public form makes a set of them all, for each request that comes in.
+        return len(self.client.cluster._partitions.get(topic, ()))
 
     def longest_wait_s(self) -> float:
         """Seconds for which the oldest outstanding batch has been waited for; 0 without one."""
@@ -155,10 +155,32 @@ class RawProducer:
             KafkaError: If the topic is unknown or the producer is closed.
         """
         shielded = await self._inner.send_batch(batch, topic, partition=partition)
+        return self._watch(TopicPartition(topic, partition), batch, shielded)
+
+    def send_nowait(
+        self, topic: str, partition: int, batch: RecordBatch
+    ) -> asyncio.Future[Written] | None:
+        """
+        Hand *batch* over like `send`, if that needs no waiting; `None` if it does.
+
+        Batches that are handed over in one turn of the loop travel in one request a broker.
+        """
+        accumulator = self._inner._message_accumulator
+        known = self.client.cluster._partitions.get(topic)
+        if known is None or partition not in known:
+            return None
         where = TopicPartition(topic, partition)
+        closed = accumulator._closed or accumulator._exception is not None
+        if closed or where in accumulator._batches:
+            return None
+        return self._watch(where, batch, accumulator._append_batch(batch, where).future)
+
+    def _watch(
+        self, where: TopicPartition, batch: RecordBatch, done: "asyncio.Future[Any]"
+    ) -> asyncio.Future[Written]:
         waiter: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._outstanding[where] = _Outstanding(batch, self._clock.monotonic(), waiter)
-        shielded.add_done_callback(lambda done: self._finish(where, done))
+        done.add_done_callback(partial(self._finish, where))
         return waiter
 
     def _finish(self, where: TopicPartition, done: "asyncio.Future[Any]") -> None:

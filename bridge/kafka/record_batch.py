@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 from bridge.kafka.codecs import Codec
@@ -17,12 +15,14 @@ Headers = tuple[tuple[str, bytes], ...]
 BATCH_OVERHEAD_BYTES = 61
 """The header of a record batch, KIP-98's format 2."""
 
-_LENGTH_AT = 8
-_CRC_AT = 17
-_ATTRIBUTES_AT = 21
-_LENGTH_FROM = 12
-_CODEC_MASK = 0x07
+_HEAD = struct.Struct(">qiibI")
+_REST = struct.Struct(">hiqqqhii")
+_MAGIC = 2
+_REST_AT = 21  # What the checksum covers begins here, with the attributes.
+_LENGTH_FROM = 12  # What the length counts begins here.
+_NO_PRODUCER = (-1, -1, -1)
 _VARINT_MAX = 5
+_NULL = b"\x01"  # The length of null.
 _SIZES_KEPT = 1024  # Combinations of headers and limits; a tenant has one.
 
 
@@ -39,7 +39,7 @@ class OutRecord:
 def batch_size_alone(key: bytes | None, value_bytes: int, headers: Headers) -> int:
     """The exact uncompressed size of a batch that holds one record with a value of that size."""
     body = 3 + _sized(None if key is None else len(key)) + _sized(value_bytes)
-    body += _headers_size(headers)
+    body += len(_encode_headers(headers))
     return BATCH_OVERHEAD_BYTES + _varint_size(body) + body
 
 
@@ -62,43 +62,81 @@ def _value_bytes_max(key_bytes: int, headers: Headers, batch_bytes_max: int) -> 
     return 0
 
 
-class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka is not annotated
+class RecordBatch:
     """
     A batch for one partition, never larger than *bytes_max* uncompressed.
 
-    It can be built once: to send the same records again, make a new one.
+    It is what aiokafka's sender expects of a batch builder, made so that the records are copied,
+    compressed and checked once: aiokafka's own computes the checksum of what is then compressed,
+    and offers no level of compression. It can be built once: to send the same records again, make
+    a new one.
     """
 
-    _buffer: bytearray | bytes | None
-
     def __init__(self, bytes_max: int, codec: Codec | None) -> None:
-        super().__init__(bytes_max, 0)
         self._bytes_max = bytes_max
         self._codec = codec
-        self.uncompressed_bytes = 0
+        self._producer = _NO_PRODUCER
+        # What changes: the records in pieces, how many and how large, and what was built of them.
+        self._pieces: list[bytes] = []
+        self._count = 0
+        self._timestamps_ms = 0, 0
+        self._buffer: bytearray | None = None
+        self.uncompressed_bytes = BATCH_OVERHEAD_BYTES
 
     def add(self, record: OutRecord, timestamp_ms: int) -> bool:
         """Append *record*, unless the batch would exceed its size; says whether it did."""
-        if not self.record_count() and (
-            batch_size_alone(record.key, len(record.value), record.headers) > self._bytes_max
-        ):
-            return False  # aiokafka takes the first record whatever its size.
-        metadata = self.append(
-            timestamp=timestamp_ms,
-            key=record.key,
-            value=record.value,
-            headers=list(record.headers),
-        )
-        return metadata is not None
+        first_ms, last_ms = self._timestamps_ms if self._count else (timestamp_ms, timestamp_ms)
+        key, value = record.key, record.value
+        head = b"\x00" + varint(timestamp_ms - first_ms) + varint(self._count)
+        head += _NULL if key is None else varint(len(key)) + key
+        head += varint(len(value))
+        tail = _encode_headers(record.headers)
+        body_bytes = len(head) + len(value) + len(tail)
+        length = varint(body_bytes)
+        size = self.uncompressed_bytes + len(length) + body_bytes
+        if size > self._bytes_max:
+            return False
+        self._pieces += (length + head, value, tail)
+        self._timestamps_ms = first_ms, max(last_ms, timestamp_ms)
+        self._count += 1
+        self.uncompressed_bytes = size
+        return True
 
-    def _build(self) -> bytearray | bytes:
+    def record_count(self) -> int:
+        """How many records it has."""
+        return self._count
+
+    def size(self) -> int:
+        """Bytes as they are sent, or before compression while it is not built."""
+        return self.uncompressed_bytes if self._buffer is None else len(self._buffer)
+
+    def close(self) -> None:
+        """aiokafka says that it will add nothing, which it never does."""
+
+    def closed(self) -> bool:
+        """Whether aiokafka may send it without waiting for more."""
+        return True
+
+    def _set_producer_state(self, producer_id: int, producer_epoch: int, sequence: int) -> None:
+        self._producer = producer_id, producer_epoch, sequence
+
+    def _build(self) -> bytearray:
         # aiokafka calls this once it has set the producer's id and sequence number.
-        if self._buffer is not None:
-            return self._buffer
-        built: bytearray = super()._build()
-        self.uncompressed_bytes = len(built)
-        self._buffer = built if self._codec is None else compressed(built, self._codec)
+        if self._buffer is None:
+            attributes, records = _compressed(self._pieces, self._codec)
+            self._buffer = self._framed(attributes, records)
+            self._pieces = []
         return self._buffer
+
+    def _framed(self, attributes: int, records: Sequence[bytes]) -> bytearray:
+        count = self._count
+        first_ms, last_ms = self._timestamps_ms
+        out = bytearray().join((bytes(BATCH_OVERHEAD_BYTES), *records))
+        rest = attributes, count - 1, first_ms, last_ms, *self._producer, count
+        _REST.pack_into(out, _REST_AT, *rest)
+        checksum = calc_crc32c(memoryview(out)[_REST_AT:])
+        _HEAD.pack_into(out, 0, 0, len(out) - _LENGTH_FROM, -1, _MAGIC, checksum)
+        return out
 
 
 def build_batch(
@@ -114,32 +152,44 @@ def build_batch(
 
 def encoded_size(record: OutRecord, codec: Codec | None) -> int:
     """The size of a batch of *record* alone as it goes over the wire, compressed."""
-    builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, 0, 1 << 30)
-    builder.append(0, 0, key=record.key, value=record.value, headers=list(record.headers))
-    built = builder.build()
-    return len(built if codec is None else compressed(built, codec))
+    batch = RecordBatch(1 << 30, codec)
+    batch.add(record, 0)
+    batch._build()
+    return batch.size()
 
 
-def compressed(batch: bytearray, codec: Codec) -> bytearray | bytes:
-    """*batch*, built without compression, with its records compressed; as it is if none is won."""
-    packed = codec.compress(bytes(memoryview(batch)[BATCH_OVERHEAD_BYTES:]))
-    size = BATCH_OVERHEAD_BYTES + len(packed)
-    if size >= len(batch):
-        return batch
-    head = bytearray(memoryview(batch)[:BATCH_OVERHEAD_BYTES])
-    struct.pack_into(">i", head, _LENGTH_AT, size - _LENGTH_FROM)
-    head[_ATTRIBUTES_AT + 1] = head[_ATTRIBUTES_AT + 1] & ~_CODEC_MASK | codec.attributes
-    out = head + packed
-    struct.pack_into(">I", out, _CRC_AT, calc_crc32c(memoryview(out)[_ATTRIBUTES_AT:]))
-    return out
+def varint(value: int) -> bytes:
+    """*value* as a zigzag varint."""
+    value = value << 1 if value >= 0 else (-value << 1) - 1
+    if value < 0x80:
+        return _ONE_BYTE[value]
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+_ONE_BYTE = [bytes((value,)) for value in range(0x80)]
+
+
+def _compressed(pieces: list[bytes], codec: Codec | None) -> tuple[int, Sequence[bytes]]:
+    """The attributes and records of a batch; as they are if compression wins nothing."""
+    if codec is None:
+        return 0, pieces
+    data = b"".join(pieces)
+    packed = codec.compress(data)
+    return (codec.attributes, (packed,)) if len(packed) < len(data) else (0, (data,))
 
 
 @lru_cache(_SIZES_KEPT)
-def _headers_size(headers: Headers) -> int:
-    size = _varint_size(len(headers))
+def _encode_headers(headers: Headers) -> bytes:
+    out = varint(len(headers))
     for name, value in headers:
-        size += _sized(len(name.encode())) + _sized(len(value))
-    return size
+        text = name.encode()
+        out += varint(len(text)) + text + varint(len(value)) + value
+    return out
 
 
 def _sized(length: int | None) -> int:

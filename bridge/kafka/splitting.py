@@ -5,8 +5,43 @@ from collections.abc import Callable, Sequence
 from bridge.core import Malformed, Signal
 from bridge.kafka.partitioners import Hasher, placer
 from bridge.wire import Piece, is_trace_id, native, split_many_by_partition
+from bridge.wire.native import Owner, Shared
 
 _KEYLESS = -1
+
+
+def split_joined(
+    signal: Signal,
+    bodies: list[bytes],
+    owners: list[Owner],
+    partitions: int,
+    hasher: Hasher,
+    *,
+    bytes_max: int,
+    nameless: int | None = None,
+) -> list[Shared[Owner]] | None:
+    """
+    The pieces of all *bodies* together, by the partition that their traces hash to.
+
+    Args:
+        owners: One for each body; each piece says whose shares it holds.
+        bytes_max: Pieces grow up to this size; only one body's share alone may exceed it.
+        nameless: As for `split_for_partitions`.
+
+    Returns:
+        `None` if that cannot be done at once: `split_for_partitions` says what of which body.
+    """
+    found = native.split_many(
+        signal, bodies, owners, partitions, murmur2=hasher == "murmur2", bytes_max=bytes_max
+    )
+    if not found or found[0][0] != _KEYLESS:
+        return found
+    if nameless is None:
+        return None
+    return [
+        (nameless if where == _KEYLESS else where, piece, items, shares)
+        for where, piece, items, shares in found
+    ]
 
 
 def split_for_partitions(

@@ -19,15 +19,15 @@ class Ticket:
 
     `live` is false once nobody waits any more: entries that were not sent yet are then dropped,
     since whoever sent the request sends it again. `on_death` is called when that comes before
-    everything was settled.
+    everything was settled. `future` is what `wait` waits for.
     """
 
     __slots__ = (
-        "_future",
         "_messages",
         "_open",
         "acknowledged_items",
         "deadline",
+        "future",
         "in_doubt_items",
         "live",
         "on_death",
@@ -43,12 +43,13 @@ class Ticket:
         self.rejected_items = 0
         self._messages: list[str] = []
         self._open = 1  # The one of `seal`: entries may settle while others are being added.
-        self._future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self.future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
 
     @property
     def settled(self) -> bool:
         """Whether everything was written or refused."""
-        return self._future.done() and self._future.exception() is None
+        future = self.future
+        return future.done() and not future.cancelled() and future.exception() is None
 
     def opened(self) -> None:
         """One more entry belongs to this request."""
@@ -75,10 +76,10 @@ class Ticket:
 
     def failed(self, error: DeliveryError) -> None:
         """An entry could not be written: the whole request is not taken."""
-        if self._die() and not self._future.done():
-            self._future.set_exception(afresh(error))
+        if self._die() and not self.future.done():
+            self.future.set_exception(afresh(error))
             # Whoever waits gets it; that nobody does, since it was cancelled, is no fault.
-            self._future.exception()
+            self.future.exception()
 
     def give_up(self) -> None:
         """Nobody waits any more."""
@@ -95,7 +96,7 @@ class Ticket:
             Gives up: entries that were not sent are not sent.
         """
         try:
-            return await self._future
+            return await self.future
         finally:
             self._die()
 
@@ -110,7 +111,8 @@ class Ticket:
 
     def _die(self) -> bool:
         was_live, self.live = self.live, False
-        if was_live and not self._future.done():
+        # A caller that was cancelled has taken the future along.
+        if was_live and (not self.future.done() or self.future.cancelled()):
             self.on_death(self)
         return was_live
 
@@ -120,11 +122,11 @@ class Ticket:
 
     def _close_one(self) -> None:
         self._open -= 1
-        if self._open == 0 and not self._future.done():
+        if self._open == 0 and not self.future.done():
             if self.rejected_items or self._messages:
-                self._future.set_result(Receipt(self.rejected_items, "; ".join(self._messages)))
+                self.future.set_result(Receipt(self.rejected_items, "; ".join(self._messages)))
             else:
-                self._future.set_result(ACCEPTED)
+                self.future.set_result(ACCEPTED)
 
 
 class Expiry:

@@ -1,6 +1,6 @@
 /*
- * The two hottest functions of bridge.wire, compiled: counting the items of a request, and splitting
- * one by partition. bridge/wire/native.py decides whether they are used; bridge/wire/split.py and
+ * The hottest functions of bridge.wire, compiled: counting the items of a request, and splitting one
+ * or many by partition. bridge/wire/native.py decides whether they are used; bridge/wire/split.py and
  * count.py are the same in Python, and tests/unit/wire/test_native.py holds one against the other.
  *
  * What is here walks lengths and copies slices. It never follows a length without a check against
@@ -121,7 +121,7 @@ typedef struct {
 /* A resource or scope group: its fields but for the children, as they stand there. */
 typedef struct {
     size_t first_slice, slices, head_size;
-    size_t parent;
+    size_t parent; /* of a scope its resource, of a resource the number of its request */
     size_t size; /* of the content that is being written for one partition */
 } Envelope;
 
@@ -136,6 +136,7 @@ typedef struct {
     Array slices, resources, scopes, items;
     uint32_t id_field;
     int partitions, murmur, keyless;
+    size_t body; /* the number of the request that is being read, of several */
     Bytes last_id; /* of the item before, since a trace's spans often stand together */
     int32_t last_partition;
 } Request;
@@ -279,6 +280,7 @@ static Outcome add_resource(Request *request, Field *group)
     if (resource == NULL)
         return NO_MEMORY;
     memset(resource, 0, sizeof *resource);
+    resource->parent = request->body;
     /* Heads of a resource must lie together: they are gathered before its scopes are read. */
     resource->first_slice = request->slices.count;
     Bytes at = group->content, end = at + group->size;
@@ -370,9 +372,9 @@ static uint8_t *write_head(const Request *request, const Envelope *envelope, uin
 
 /* The items that `order` names are one partition's, in their order; their envelopes are written
  * once for each run of them. Sizes first, from the inside out, then the bytes. */
-static PyObject *build(Request *request, const size_t *order, size_t count)
+static size_t measure(Request *request, const size_t *order, size_t count)
 {
-    Item *items = request->items.items;
+    const Item *items = request->items.items;
     Envelope *scopes = request->scopes.items, *resources = request->resources.items;
     size_t total = 0;
     for (size_t i = 0; i < count;) {
@@ -389,10 +391,13 @@ static PyObject *build(Request *request, const size_t *order, size_t count)
         resources[resource].size = content;
         total += framed(content);
     }
-    PyObject *body = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)total);
-    if (body == NULL)
-        return NULL;
-    uint8_t *out = (uint8_t *)PyBytes_AsString(body);
+    return total;
+}
+
+static void write_items(const Request *request, const size_t *order, size_t count, uint8_t *out)
+{
+    const Item *items = request->items.items;
+    const Envelope *scopes = request->scopes.items, *resources = request->resources.items;
     size_t resource = SIZE_MAX, scope = SIZE_MAX;
     for (size_t i = 0; i < count; i++) {
         const Item *item = &items[order[i]];
@@ -410,11 +415,84 @@ static PyObject *build(Request *request, const size_t *order, size_t count)
         memcpy(out, item->start, item->size);
         out += item->size;
     }
+}
+
+/* What `measure` found to take `total` bytes. */
+static PyObject *build(const Request *request, const size_t *order, size_t count, size_t total)
+{
+    PyObject *body = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)total);
+    if (body != NULL)
+        write_items(request, order, count, (uint8_t *)PyBytes_AsString(body));
     return body;
 }
 
+/* How the result of one partition is made: appended to `result`; 0, or -1 with an error set. */
+typedef struct {
+    PyObject *owners; /* of the requests, in their order; NULL if there is only one request */
+    size_t bytes_max;
+} Shape;
+
+static int append_whole(Request *request, const size_t *order, size_t count, Py_ssize_t partition,
+                        PyObject *result)
+{
+    PyObject *body = build(request, order, count, measure(request, order, count));
+    PyObject *entry = body ? Py_BuildValue("(nNn)", partition, body, (Py_ssize_t)count) : NULL;
+    int failed = entry == NULL || PyList_Append(result, entry) < 0;
+    Py_XDECREF(entry);
+    return failed ? -1 : 0;
+}
+
+static size_t body_of(const Request *request, size_t item)
+{
+    const Envelope *scopes = request->scopes.items, *resources = request->resources.items;
+    const Item *items = request->items.items;
+    return resources[scopes[items[item].scope].parent].parent;
+}
+
+/* Pieces of at most `bytes_max` bytes, cut only between requests; with each, whose share of it ends
+ * where. A share that is larger is a piece by itself. */
+static int append_shared(Request *request, const size_t *order, size_t count, Py_ssize_t partition,
+                         const Shape *shape, PyObject *result)
+{
+    for (size_t next = 0; next < count;) {
+        size_t first = next, total = 0;
+        PyObject *shares = PyList_New(0);
+        if (shares == NULL)
+            return -1;
+        while (next < count) {
+            size_t number = body_of(request, order[next]), stop = next + 1;
+            while (stop < count && body_of(request, order[stop]) == number)
+                stop++;
+            size_t size = measure(request, order + next, stop - next);
+            if (total && total + size > shape->bytes_max)
+                break;
+            total += size;
+            PyObject *owner = PyList_GetItem(shape->owners, (Py_ssize_t)number);
+            PyObject *share = owner ? Py_BuildValue("(Onn)", owner, (Py_ssize_t)(stop - next),
+                                                    (Py_ssize_t)total)
+                                    : NULL;
+            int failed = share == NULL || PyList_Append(shares, share) < 0;
+            Py_XDECREF(share);
+            if (failed) {
+                Py_DECREF(shares);
+                return -1;
+            }
+            next = stop;
+        }
+        PyObject *body = build(request, order + first, next - first, total);
+        PyObject *entry =
+            body ? Py_BuildValue("(nNnO)", partition, body, (Py_ssize_t)(next - first), shares) : NULL;
+        int failed = entry == NULL || PyList_Append(result, entry) < 0;
+        Py_XDECREF(entry);
+        Py_DECREF(shares);
+        if (failed)
+            return -1;
+    }
+    return 0;
+}
+
 /* Items by partition, stable: a counting sort over partitions + 1, the first for those without. */
-static PyObject *build_all(Request *request)
+static PyObject *build_all(Request *request, const Shape *shape)
 {
     size_t count = request->items.count, kinds = (size_t)request->partitions + 1;
     const Item *items = request->items.items;
@@ -437,16 +515,15 @@ static PyObject *build_all(Request *request)
     for (size_t kind = 0, from = 0; kind < kinds; from = starts[kind++]) {
         if (starts[kind] == from)
             continue;
-        PyObject *body = build(request, order + from, starts[kind] - from);
-        PyObject *entry =
-            body ? Py_BuildValue("(nNn)", (Py_ssize_t)kind - 1, body, (Py_ssize_t)(starts[kind] - from))
-                 : NULL;
-        if (entry == NULL || PyList_Append(result, entry) < 0) {
-            Py_XDECREF(entry);
+        size_t size = starts[kind] - from;
+        Py_ssize_t partition = (Py_ssize_t)kind - 1;
+        int failed = shape->owners == NULL
+                         ? append_whole(request, order + from, size, partition, result)
+                         : append_shared(request, order + from, size, partition, shape, result);
+        if (failed) {
             Py_CLEAR(result);
             goto done;
         }
-        Py_DECREF(entry);
     }
 done:
     free(starts);
@@ -483,9 +560,56 @@ static PyObject *split(PyObject *module, PyObject *args)
     request.murmur = murmur;
     request.keyless = logs;
     Outcome outcome = take_apart(&request, body.buf, (size_t)body.len);
-    PyObject *result = outcome == OK ? build_all(&request) : finish(outcome);
+    Shape shape = {NULL, SIZE_MAX};
+    PyObject *result = outcome == OK ? build_all(&request, &shape) : finish(outcome);
     clear(&request);
     PyBuffer_Release(&body);
+    return result;
+}
+
+static PyObject *split_many(PyObject *module, PyObject *args)
+{
+    PyObject *bodies, *owners;
+    Py_ssize_t bytes_max;
+    int logs, partitions, murmur;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!pipn", &PyList_Type, &bodies, &PyList_Type, &owners, &logs,
+                          &partitions, &murmur, &bytes_max))
+        return NULL;
+    if (partitions < 1 || partitions > 1000000 || bytes_max < 0 ||
+        PyList_Size(bodies) != PyList_Size(owners)) {
+        PyErr_SetString(PyExc_OverflowError, "partitions must be between 1 and 1,000,000, bytes_max "
+                                             "not negative, and every body needs its owner");
+        return NULL;
+    }
+    Request request;
+    prepare(&request, logs);
+    request.partitions = partitions;
+    request.murmur = murmur;
+    request.keyless = logs;
+    Outcome outcome = OK;
+    PyObject *result = NULL;
+    /* Nothing here runs other Python code, so the list keeps its bodies alive. */
+    for (Py_ssize_t i = 0; outcome == OK && i < PyList_Size(bodies); i++) {
+        char *start;
+        Py_ssize_t size;
+        if (PyBytes_AsStringAndSize(PyList_GetItem(bodies, i), &start, &size) < 0)
+            goto done;
+        request.body = (size_t)i;
+        outcome = take_apart(&request, (Bytes)start, (size_t)size);
+    }
+    if (outcome == NO_MEMORY) {
+        PyErr_NoMemory();
+    } else if (outcome == OK) {
+        Shape shape = {owners, (size_t)bytes_max};
+        result = build_all(&request, &shape);
+    } else {
+        /* The caller finds out which one it is. */
+        result = Py_None;
+        Py_INCREF(result);
+    }
+done:
+    clear(&request);
     return result;
 }
 
@@ -514,6 +638,12 @@ static PyMethodDef methods[] = {
      "split(body, logs, partitions, murmur2) -> [(partition, request, items)], partition -1 for log\n"
      "records without a trace id; or None if the Python form must decide. Raises ValueError for\n"
      "broken framing."},
+    {"split_many", split_many, METH_VARARGS,
+     "split_many(bodies, owners, logs, partitions, murmur2, bytes_max) -> [(partition, request, items,\n"
+     "[(owner, items, end), ...])]: the bodies joined and split at once. Several pieces of a partition\n"
+     "follow each other, cut between bodies so that none exceeds bytes_max unless one body's share\n"
+     "does; shares are consecutive and end is where one ends in its piece. None if a body is broken\n"
+     "or the Python form must decide."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,4 +1,17 @@
+from typing import TypeVar
+
+_Owner = TypeVar("_Owner")
+
 def count(body: bytes, logs: bool, /) -> int | None: ...
 def split(
     body: bytes, logs: bool, partitions: int, murmur2: bool, /
 ) -> list[tuple[int, bytes, int]] | None: ...
+def split_many(
+    bodies: list[bytes],
+    owners: list[_Owner],
+    logs: bool,
+    partitions: int,
+    murmur2: bool,
+    bytes_max: int,
+    /,
+) -> list[tuple[int, bytes, int, list[tuple[_Owner, int, int]]]] | None: ...

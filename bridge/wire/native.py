@@ -7,8 +7,19 @@ cost (`perf/results`). ``OTLP_BRIDGE_PURE=1`` in the environment switches the co
 
 import os
 from types import ModuleType
+from typing import TypeVar
 
 from bridge.core import Malformed, Signal
+
+Owner = TypeVar("Owner")
+
+Shared = tuple[int, bytes, int, list[tuple[Owner, int, int]]]
+"""
+A piece of several requests: its partition, its bytes and items, and whose shares it is made of.
+
+A share is an owner with its number of items and the position in the piece where it ends; shares
+follow each other without gaps, and each is a request by itself.
+"""
 
 
 def load() -> ModuleType | None:
@@ -67,4 +78,33 @@ def split(
         )
     except ValueError as error:
         raise Malformed(f"the body is no valid OTLP {signal.value} request") from error
+    return found
+
+
+def split_many(
+    signal: Signal,
+    bodies: list[bytes],
+    owners: list[Owner],
+    partitions: int,
+    *,
+    murmur2: bool,
+    bytes_max: int,
+) -> list[Shared[Owner]] | None:
+    """
+    Join *bodies* and split them by the partition of each trace id's key, in one pass.
+
+    Args:
+        owners: One for each body; they come back with the shares of their bodies.
+        bytes_max: A piece grows up to this size; only one body's share alone may exceed it.
+
+    Returns:
+        Pieces by ascending partition, -1 for log records without a key; several of one partition
+        in the order of their bodies. `None` if the Python form must do it, or must find out which
+        of the bodies is broken.
+    """
+    if _compiled is None or signal is Signal.METRICS:
+        return None
+    found: list[Shared[Owner]] | None = _compiled.split_many(
+        bodies, owners, signal is Signal.LOGS, partitions, murmur2, bytes_max
+    )
     return found

@@ -150,29 +150,46 @@ class KafkaExporter:
         Cancellation:
             Records that were not sent are not sent; those under way may be written.
         """
-        if not batch.body:
+        body_bytes = len(batch.body)
+        if not body_bytes:
             return ACCEPTED
         try:
-            self._flusher.admit(len(batch.body))
+            self._flusher.admit(body_bytes)
         except Overloaded:
-            self._figures.failed[batch.signal].add(batch.items)
+            self._figures.failed[batch.signal].value += batch.items
             raise
         try:
-            receipt = await self._write(batch)
-        except DeliveryError:
-            self._figures.failed[batch.signal].add(batch.items)
-            raise
+            ticket = self._put_at_once(batch) or await self._put(batch)
+            try:
+                receipt = await ticket.future
+            finally:
+                self._leave(ticket, batch.signal)
+        except DeliveryError as error:
+            self._figures.failed[batch.signal].value += batch.items
+            raise _with_hint(error) from error.__cause__
         finally:
-            self._flusher.release(len(batch.body))
-        self._figures.sent[batch.signal].add(batch.items - receipt.rejected_items)
+            self._flusher.release(body_bytes)
+        self._figures.sent[batch.signal].value += batch.items - receipt.rejected_items
         return receipt
 
-    async def _write(self, batch: Batch) -> Receipt:
-        if (trouble := self._producer.trouble) is not None:
-            raise _with_hint(trouble)
-        deadline = batch.origin.deadline
-        ticket = Ticket(deadline, self._flusher.forget)
+    def _put_at_once(self, batch: Batch) -> Ticket | None:
+        """Gather *batch* for a topic that is known already; `None` if that takes more."""
+        route = self._router.plain(batch.signal)
+        if route is None or self._dead_letter or self._producer.trouble is not None:
+            return None
+        topic = self._topics.known(route.topic)
+        if topic is None:
+            return None
+        ticket = Ticket(batch.origin.deadline, self._flusher.forget)
         self._expiry.watch(ticket)
+        self._gathering.add(route, topic, ticket, batch.body, batch.items)
+        ticket.seal()
+        return ticket
+
+    async def _put(self, batch: Batch) -> Ticket:
+        if (trouble := self._producer.trouble) is not None:
+            raise trouble
+        deadline = batch.origin.deadline
         try:
             parts = self._router.route(batch)
             # All topics before any record: nothing is written if one of them is missing.
@@ -182,23 +199,24 @@ class KafkaExporter:
             ]
             if self._dead_letter:
                 await self._find_dead_letter(deadline)
-            for (route, body), topic in zip(parts, topics, strict=True):
-                items = batch.items if len(parts) == 1 else count_items(batch.signal, body)
-                self._gathering.add(route, topic, ticket, body, items)
-            ticket.seal()
-            return await ticket.wait()
         except TimeoutError as error:
-            raise Unavailable(
-                "Kafka did not answer in time", retry_after_s=RETRY_AFTER_S
-            ) from error
-        except Retryable as error:
-            raise _with_hint(error) from error.__cause__
-        finally:
-            self._expiry.forget(ticket)
-            if not ticket.settled:
-                in_doubt = ticket.acknowledged_items + ticket.in_doubt_items
-                self._figures.possible_duplicates[batch.signal].add(in_doubt)
-                ticket.give_up()
+            raise Unavailable("Kafka did not answer in time") from error
+        ticket = Ticket(deadline, self._flusher.forget)
+        self._expiry.watch(ticket)
+        for (route, body), topic in zip(parts, topics, strict=True):
+            items = batch.items if len(parts) == 1 else count_items(batch.signal, body)
+            self._gathering.add(route, topic, ticket, body, items)
+        ticket.seal()
+        return ticket
+
+    def _leave(self, ticket: Ticket, signal: Signal) -> None:
+        """Nobody waits for *ticket* any more, whether it is settled or not."""
+        self._expiry.forget(ticket)
+        settled = ticket.settled
+        ticket.give_up()
+        if not settled:
+            in_doubt = ticket.acknowledged_items + ticket.in_doubt_items
+            self._figures.possible_duplicates[signal].add(in_doubt)
 
     async def _ask(self, name: str, deadline: Deadline | None) -> Topic:
         """The topic *name*, with our state reported where it is missing and when it is there."""

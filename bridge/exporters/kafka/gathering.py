@@ -16,9 +16,9 @@ from bridge.exporters.kafka.layout import (
     place_packed,
     place_separate,
 )
-from bridge.exporters.kafka.putting import Putting
+from bridge.exporters.kafka.putting import Putting, Target
 from bridge.exporters.kafka.routing import Route
-from bridge.kafka import Ticket, Topic
+from bridge.kafka import Ticket, Topic, split_joined
 
 log = structlog.get_logger()
 
@@ -55,16 +55,18 @@ class Gathering:
         self._putting = putting
         self._linger_s = linger_s
         self._requests_max = requests_max
-        # What changes: what is being gathered.
+        # What changes: what is being gathered, and the group found last, since hashing a route
+        # costs as much as all the rest of `add`.
         self._groups: dict[Route, _Group] = {}
+        self._latest: tuple[Route, _Group] | None = None
 
     def add(self, route: Route, topic: Topic, ticket: Ticket, body: bytes, items: int) -> None:
         """Gather one request; *ticket* is closed for it when its entries were put."""
         ticket.opened()
-        group = self._groups.get(route)
-        if group is None:
-            group = self._groups[route] = _Group(topic)
-            group.timer = asyncio.get_running_loop().call_later(self._linger_s, self._flush, route)
+        latest = self._latest
+        group = (
+            latest[1] if latest is not None and latest[0] is route else self._group(route, topic)
+        )
         group.topic = topic
         group.requests.append((ticket, body, items))
         group.size_bytes += len(body)
@@ -77,7 +79,16 @@ class Gathering:
         for route in list(self._groups):
             self._flush(route)
 
+    def _group(self, route: Route, topic: Topic) -> _Group:
+        group = self._groups.get(route)
+        if group is None:
+            group = self._groups[route] = _Group(topic)
+            group.timer = asyncio.get_running_loop().call_later(self._linger_s, self._flush, route)
+        self._latest = route, group
+        return group
+
     def _flush(self, route: Route) -> None:
+        self._latest = None
         group = self._groups.pop(route, None)
         if group is None:
             return
@@ -120,6 +131,8 @@ class Gathering:
         headers = (*route.headers, PACKING_HEADER)
         target = self._putting.target(topic, route.signal, headers, packable=layout.is_proto)
         bodies = [body for _, body, _ in requests]
+        if layout.is_proto and self._place_joined(layout, target, topic, requests, keyless):
+            return
         results = place_packed(layout, bodies, topic.partitions, self._placing.hasher, keyless)
         for (ticket, _, _), result in zip(requests, results, strict=True):
             if isinstance(result, Malformed):
@@ -127,6 +140,30 @@ class Gathering:
                 continue
             for placed in result:
                 target.put(ticket, placed)
+
+    def _place_joined(
+        self,
+        layout: Layout,
+        target: Target,
+        topic: Topic,
+        requests: list[tuple[Ticket, bytes, int]],
+        keyless: int,
+    ) -> bool:
+        """Split all requests at once; says whether that could be done."""
+        joined = split_joined(
+            layout.signal,
+            [body for _, body, _ in requests],
+            [ticket for ticket, _, _ in requests],
+            topic.partitions,
+            self._placing.hasher,
+            bytes_max=target.room,
+            nameless=None if layout.signal is Signal.TRACES else keyless,
+        )
+        if joined is None:
+            return False
+        for partition, piece, items, shares in joined:
+            target.put_shared(partition, piece, items, shares)
+        return True
 
     def _place_separate(
         self,

@@ -13,6 +13,8 @@ from bridge.kafka import (
     Flusher,
     Headers,
     OutRecord,
+    Share,
+    SharedEntry,
     Ticket,
     Topic,
     encoded_size,
@@ -87,7 +89,11 @@ class Putting:
 
 
 class Target:
-    """Puts records of one topic and one set of headers; cuts what is too large for it."""
+    """
+    Puts records of one topic and one set of headers; cuts what is too large for it.
+
+    `room` is the largest value without a key that a batch for the topic can hold.
+    """
 
     __slots__ = (
         "_flusher",
@@ -95,9 +101,9 @@ class Target:
         "_limit",
         "_packable",
         "_putting",
-        "_room",
         "_signal",
         "_topic",
+        "room",
     )
 
     def __init__(
@@ -110,11 +116,11 @@ class Target:
         self._headers = headers
         self._packable = packable
         self._limit = putting.limit(topic)
-        self._room = value_bytes_max(None, headers, self._limit)
+        self.room = value_bytes_max(None, headers, self._limit)
 
     def put(self, ticket: Ticket, placed: Placed) -> None:
         """Queue *placed*, whose partition is known, for *ticket*."""
-        room = self._room if placed.key is None else self._room_of(placed.key, self._limit)
+        room = self.room if placed.key is None else self._room_of(placed.key, self._limit)
         if len(placed.encoded.value) <= room:
             self._queue(ticket, placed)
             return
@@ -127,6 +133,17 @@ class Target:
             self._queue(ticket, smaller._replace(partition=placed.partition, key=placed.key))
         for larger in oversize:
             self._too_large(ticket, larger._replace(partition=placed.partition, key=placed.key))
+
+    def put_shared(self, partition: int, value: bytes, items: int, shares: list[Share]) -> None:
+        """Queue the joined pieces of several requests; larger than `room` only if it is of one."""
+        if len(value) > self.room:
+            (share,) = shares
+            self.put(share[0], Placed(partition, value, Encoded(value, items), None))
+            return
+        for share in shares:
+            share[0].opened()
+        entry = SharedEntry(shares, value, self._headers, items, self)
+        self._flusher.put(self._topic.name, partition, self._limit, entry)
 
     def shrink(self, entry: Entry, bytes_max: int) -> list[Entry]:
         """Entries of at most *bytes_max*; what cannot be cut is refused or set aside here."""

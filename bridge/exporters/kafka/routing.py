@@ -73,6 +73,10 @@ class Router:
         }
         self._topic_of_resource = lru_cache(_RESOURCES_REMEMBERED)(self._read_topic)
 
+    def plain(self, signal: Signal) -> Route | None:
+        """The route of every request of *signal*, if the configuration decides alone."""
+        return self._plain.get(signal)
+
     def route(self, batch: Batch) -> list[tuple[Route, bytes]]:
         """
         The parts of *batch* with their routes; the whole of it in one unless resources decide.

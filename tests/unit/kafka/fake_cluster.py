@@ -103,6 +103,11 @@ class FakeRaw:
     async def send(
         self, topic: str, partition: int, batch: RecordBatch
     ) -> "asyncio.Future[Written]":
+        return self.send_nowait(topic, partition, batch)
+
+    def send_nowait(
+        self, topic: str, partition: int, batch: RecordBatch
+    ) -> "asyncio.Future[Written]":
         waiter: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         step = self.cluster.script.pop(0) if self.cluster.script else None
         if isinstance(step, KafkaError):

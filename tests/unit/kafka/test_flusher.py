@@ -16,7 +16,15 @@ from bridge.core import (
     SystemClock,
     Unavailable,
 )
-from bridge.kafka import Entry, Flusher, FlushEvents, FlushOptions, Producer, Ticket
+from bridge.kafka import (
+    Entry,
+    Flusher,
+    FlushEvents,
+    FlushOptions,
+    Producer,
+    SharedEntry,
+    Ticket,
+)
 from bridge.kafka.embedded_guard import EmbeddedGuard
 from bridge.testing import settle
 from tests.unit.kafka.fake_cluster import FakeCluster
@@ -178,6 +186,31 @@ async def test_batch_that_the_broker_finds_too_large_is_halved_until_it_fits(ben
 
     assert await ticket.wait() == Receipt(1, "one byte is too large")
     assert sorted(b"".join(bench.cluster.values())) == sorted(b"ac")
+
+
+async def test_shared_batch_that_is_too_large_is_halved_between_requests(bench: Bench) -> None:
+    """Two requests in one entry: the broker's refusal parts them, and both are written."""
+    bench.cluster.script = [kafka.MessageSizeTooLargeError()]
+    one, two = bench.ticket(), bench.ticket()
+    for ticket in (one, two):
+        ticket.opened()
+    shares = [(one, 2, 2), (two, 3, 5)]
+    bench.flusher.put("t", 0, LIMIT, SharedEntry(shares, b"aabbb", (), 5, Halving()))
+    for ticket in (one, two):
+        ticket.seal()
+
+    assert [await one.wait(), await two.wait()] == [ACCEPTED] * 2
+    assert bench.cluster.values() == [b"aa", b"bbb"]
+    assert [ticket.in_doubt_items for ticket in (one, two)] == [0, 0]
+
+
+async def test_partitions_that_are_put_together_are_sent_in_one_turn(bench: Bench) -> None:
+    """Nothing is awaited between the first partition and the last."""
+    await bench.deliver((0, b"x")).wait()
+    bench.deliver((0, b"a"), (1, b"b"), (2, b"c"))
+    await settle(1)
+
+    assert bench.cluster.values()[1:] == [b"a", b"b", b"c"]
 
 
 async def test_budget_is_in_bytes_and_refuses_with_a_hint(bench: Bench) -> None:

@@ -5,9 +5,11 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.kafka import Entry, Ticket
+from bridge.core import Deadline, Unavailable
+from bridge.kafka import Entry, SharedEntry, Ticket
 from bridge.kafka.packing import take_batch, to_records
 from bridge.kafka.record_batch import BATCH_OVERHEAD_BYTES, build_batch
+from bridge.testing import ManualClock
 
 LIMIT = 2000
 
@@ -82,3 +84,69 @@ async def test_entry_above_the_limit_is_taken_alone() -> None:
 
     assert len(take_batch(waiting, LIMIT)) == 1
     assert BATCH_OVERHEAD_BYTES < LIMIT
+
+
+def shared(*parts: tuple[Ticket, bytes]) -> SharedEntry:
+    """An entry of several requests, one item a byte."""
+    shares, stop = [], 0
+    for one, value in parts:
+        stop += len(value)
+        shares.append((one, len(value), stop))
+    value = b"".join(value for _, value in parts)
+    for one, _ in parts:
+        one.opened()
+    return SharedEntry(shares, value, (), len(value), Unshrinkable())
+
+
+async def test_shared_entry_loses_the_shares_of_those_who_gave_up() -> None:
+    """The rest is taken as it was, with its items; without anybody left it is dropped."""
+    one, two, three = (Ticket(None, lambda _: None) for _ in range(3))
+    entry = shared((one, b"a"), (two, b"bb"), (three, b"ccc"))
+    assert entry.living() is entry
+    two.give_up()
+    (taken,) = take_batch(deque([entry]), LIMIT)
+    assert (taken.value, taken.items) == (b"accc", 4)
+    one.give_up()
+    three.give_up()
+
+    assert take_batch(deque([entry]), LIMIT) == []
+
+
+async def test_shared_entry_is_halved_between_requests() -> None:
+    """The halves hold the same shares; that of one request is left to the shrinker."""
+    one, two, three = (Ticket(None, lambda _: None) for _ in range(3))
+    halves = shared((one, b"a"), (two, b"bb"), (three, b"ccc")).halves()
+    assert halves is not None
+    assert [(half.value, half.items) for half in halves] == [(b"a", 1), (b"bbccc", 5)]
+    assert halves[0].ticket is one
+    assert halves[0].halves() is None
+    again = halves[1].halves()
+    assert again is not None
+
+    assert [half.ticket for half in again] == [two, three]
+
+
+async def test_shared_entry_keeps_the_books_of_each_request() -> None:
+    """In doubt while it is under way, acknowledged with each one's own items, or failed for all."""
+    one, two = (Ticket(None, lambda _: None) for _ in range(2))
+    entry = shared((one, b"a"), (two, b"bb"))
+    entry.doubt(1)
+    assert [ticket.in_doubt_items for ticket in (one, two)] == [1, 2]
+    entry.acknowledged()
+    assert [ticket.in_doubt_items for ticket in (one, two)] == [0, 0]
+    assert [ticket.acknowledged_items for ticket in (one, two)] == [1, 2]
+    other = shared((one, b"a"), (two, b"b"))
+    other.failed(Unavailable("away"))
+
+    assert not one.live
+    assert not two.live
+
+
+async def test_shared_entry_is_waited_for_as_long_as_the_most_patient_does() -> None:
+    """A caller without a deadline makes it endless."""
+    clock = ManualClock()
+    soon, late, gone = (Ticket(Deadline.after(s, clock), lambda _: None) for s in (1, 3, 9))
+    gone.give_up()
+
+    assert shared((soon, b"a"), (late, b"b"), (gone, b"c")).remaining_s() == 3
+    assert shared((soon, b"a"), (Ticket(None, lambda _: None), b"b")).remaining_s() is None

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.core import Malformed, Signal
-from bridge.kafka import Hasher, split_for_partitions, trace_partitions
+from bridge.kafka import Hasher, split_for_partitions, split_joined, trace_partitions
 from bridge.testing import Order, trace_request
 from bridge.wire import count_items, native
 
@@ -45,3 +45,19 @@ def test_split_of_logs_without_a_trace_goes_where_it_is_told() -> None:
 
     assert list(pieces) == [7]
     assert count_items(Signal.LOGS, pieces[7].body) == 2
+
+
+def test_joined_logs_without_a_trace_go_where_they_are_told() -> None:
+    """Together with those that hash there; without a place for them nothing is joined."""
+    trace_id = bytes(range(1, 17))
+    nameless = b"\x0a\x06\x12\x04\x12\x02\x10\x09"
+    assert count_items(Signal.LOGS, nameless) == 1
+    named = b"\x0a\x18\x12\x16\x12\x14\x10\x09\x4a\x10" + trace_id
+    (home,) = trace_partitions([trace_id], 3, "sarama_compat")
+    bodies = [nameless, named]
+    joined = split_joined(
+        Signal.LOGS, bodies, ["a", "b"], 3, "sarama_compat", bytes_max=99, nameless=home
+    )
+
+    assert [(home, nameless, 1, [("a", 1, 8)]), (home, named, 1, [("b", 1, 26)])] == joined
+    assert split_joined(Signal.LOGS, bodies, [0, 1], 3, "sarama_compat", bytes_max=99) is None

@@ -62,7 +62,7 @@ async def test_ticket_fails_at_once_with_an_error_of_its_own() -> None:
 
 
 async def test_ticket_of_a_cancelled_caller_is_dead() -> None:
-    """Entries that were not sent need not be."""
+    """Entries that were not sent need not be, and whoever keeps them is told."""
     deaths: list[Ticket] = []
     one = ticket(deaths)
     one.opened()
@@ -74,6 +74,8 @@ async def test_ticket_of_a_cancelled_caller_is_dead() -> None:
         await waiting
 
     assert not one.live
+    assert not one.settled
+    assert [one] == deaths
     one.acknowledged(1)  # What was under way may still be acknowledged: nothing happens.
 
 

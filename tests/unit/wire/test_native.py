@@ -124,6 +124,47 @@ def test_native_split_of_any_bytes_agrees(body: bytes) -> None:
         assert check(signal, body, java=False)
 
 
+@slow
+@given(
+    data=st.data(),
+    signal=st.sampled_from(WITH_TRACES),
+    java=st.booleans(),
+    bytes_max=st.integers(0, 2000),
+)
+def test_native_many_split_at_once_are_the_pieces_of_each(
+    data: st.DataObject, signal: Signal, java: bool, bytes_max: int
+) -> None:
+    """Shares are the bodies' own pieces in their order, and only a single one exceeds the limit."""
+    orders = data.draw(st.lists(st.sampled_from(ORDERS), max_size=5))
+    bodies = [encode(data.draw(requests(signal)), order) for order in orders]
+    names = [f"caller {number}" for number in range(len(bodies))]
+    joined = native.split_many(signal, bodies, names, PARTITIONS, murmur2=java, bytes_max=bytes_max)
+    assert joined is not None
+    found: dict[int, list[tuple[str, bytes, int]]] = {}
+    for partition, value, items, shares in joined:
+        assert len(value) <= bytes_max or len(shares) == 1
+        assert items == sum(count for _, count, _ in shares)
+        assert shares[-1][2] == len(value)
+        start = 0
+        for name, count, stop in shares:
+            found.setdefault(partition, []).append((name, value[start:stop], count))
+            start = stop
+    expected: dict[int, list[tuple[str, bytes, int]]] = {}
+    for name, body in zip(names, bodies, strict=True):
+        for partition, piece, items in native.split(signal, body, PARTITIONS, murmur2=java) or []:
+            expected.setdefault(partition, []).append((name, piece, items))
+
+    assert expected == found
+    assert sorted(found) == list(found)
+
+
+def test_native_many_with_a_broken_one_are_left_to_the_caller() -> None:
+    """Who sent the broken one is found by splitting each."""
+    bodies = [b"", b"\x0a\x05\x01"]
+
+    assert native.split_many(Signal.TRACES, bodies, [1, 2], 3, murmur2=False, bytes_max=9) is None
+
+
 def test_native_odd_encodings_are_left_to_python() -> None:
     """Groups, a varint where a message belongs, and field number 0 are not decided in C."""
     group = b"\x0a\x02\x2b\x2c"
@@ -138,6 +179,8 @@ def test_native_refuses_senseless_partition_counts() -> None:
     """A count of partitions outside of what Kafka has is a mistake of the caller."""
     with pytest.raises(OverflowError):
         native.split(Signal.TRACES, b"", 0, murmur2=False)
+    with pytest.raises(OverflowError):
+        native.split_many(Signal.TRACES, [b""], [], 1, murmur2=False, bytes_max=1)
 
 
 def test_native_metrics_are_left_to_python() -> None:
