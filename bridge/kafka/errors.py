@@ -26,6 +26,7 @@ _NOT_SUPPORTED = (
 )
 
 _ANY_BROKER = "HOST:9092"
+_NO_GROUP = "GROUP"
 
 
 def map_kafka_error(
@@ -53,7 +54,7 @@ def map_kafka_error(
     if isinstance(error, DeliveryError):
         return error
     reason = _reason(error)
-    hint = _hint(error, topic or "TOPIC", group or "GROUP", principal or "User:NAME").replace(
+    hint = _hint(error, topic or "TOPIC", group or _NO_GROUP, principal or "User:NAME").replace(
         _ANY_BROKER, broker or _ANY_BROKER
     )
     if hint:
@@ -91,7 +92,9 @@ def _hint(error: BaseException, topic: str, group: str, principal: str) -> str:
 def _resource_hint(error: BaseException, topic: str, group: str, principal: str) -> str:
     allow = f"kafka-acls --bootstrap-server {_ANY_BROKER} --add --allow-principal {principal}"
     if isinstance(error, kafka.TopicAuthorizationFailedError):
-        return f"{allow} --operation Write --operation Read --operation Describe --topic {topic}"
+        # Whoever has a group reads; nobody needs more than what was tried.
+        does = "Write" if group == _NO_GROUP else "Read"
+        return f"{allow} --operation {does} --operation Describe --topic {topic}"
     if isinstance(error, kafka.GroupAuthorizationFailedError):
         return f"{allow} --operation Read --operation Describe --group {group}"
     if isinstance(error, kafka.ClusterAuthorizationFailedError):

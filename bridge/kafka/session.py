@@ -262,7 +262,12 @@ class Session:
             try:
                 missing = await self._client.missing_topics(subscription.topics)
             except (kafka.KafkaError, OSError) as error:
-                self._troubles.raised("topics", error, what="look for the topics")
+                self._troubles.raised(
+                    "topics",
+                    error,
+                    what="look for the topics",
+                    topic=" --topic ".join(subscription.topics),
+                )
             else:
                 self._report_missing(sorted(missing))
                 there = tuple(topic for topic in subscription.topics if topic not in missing)
@@ -279,7 +284,8 @@ class Session:
         if not missing:
             self._troubles.well("topics")
             return
-        create = "kafka-topics --bootstrap-server HOST:9092 --create --partitions 12 --topic"
+        broker = self._troubles.broker
+        create = f"kafka-topics --bootstrap-server {broker} --create --partitions 12 --topic"
         reason = f"no such topic: {', '.join(missing)}"
         hint = "; ".join(f"{create} {topic}" for topic in missing)
         self._troubles.set(Status(State.RECOVERABLE, reason, hint, "topics"))

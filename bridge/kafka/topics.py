@@ -38,7 +38,13 @@ class Topic:
 
 
 async def describe_topic(
-    client: AIOKafkaClient, name: str, *, auto_create: bool, principal: str, timeout_s: float
+    client: AIOKafkaClient,
+    name: str,
+    *,
+    auto_create: bool,
+    principal: str,
+    timeout_s: float,
+    broker: str = "",
 ) -> Topic:
     """
     Ask the cluster about a topic, without creating it unless *auto_create* says so.
@@ -52,7 +58,7 @@ async def describe_topic(
         partitions = await _count_partitions(client, name, auto_create)
         # From here on aiokafka follows the topic itself; its own requests would create topics.
         await client.add_topic(name)
-        limit = await _read_limit(client, name, principal)
+        limit = await _read_limit(client, name, principal, broker)
     return Topic(name, partitions, limit)
 
 
@@ -78,7 +84,7 @@ async def _count_partitions(client: AIOKafkaClient, name: str, auto_create: bool
     raise kafka.UnknownTopicOrPartitionError(name)
 
 
-async def _read_limit(client: AIOKafkaClient, name: str, principal: str) -> int | None:
+async def _read_limit(client: AIOKafkaClient, name: str, principal: str, broker: str) -> int | None:
     try:
         request = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, [_LIMIT])])
         response = await _ask(client, request)
@@ -93,8 +99,8 @@ async def _read_limit(client: AIOKafkaClient, name: str, principal: str) -> int 
                 topic=name,
                 reason=error.__name__,
                 consequence="producer.max_message_bytes alone limits a batch",
-                hint="kafka-acls --bootstrap-server HOST:9092 --add --allow-principal "
-                f"{principal or 'User:NAME'} --operation DescribeConfigs --topic {name}",
+                hint=f"kafka-acls --bootstrap-server {broker or 'HOST:9092'} --add "
+                f"--allow-principal {principal or 'User:NAME'} --operation DescribeConfigs --topic {name}",
             )
             return None
         for entry in resource[4]:
@@ -192,6 +198,7 @@ class TopicBook:
                 auto_create=self._auto_create,
                 principal=self._principal,
                 timeout_s=self._timeout_s,
+                broker=self._broker,
             )
         except (kafka.KafkaError, OSError) as error:
             what = f"write to topic {name}"

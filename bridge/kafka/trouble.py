@@ -25,10 +25,11 @@ class Troubles:
 
     Args:
         report: Of the component's settings.
-        group, principal: For hints.
+        group, principal, broker: For the commands in hints.
     """
 
-    def __init__(self, report: Report, group: str, principal: str) -> None:
+    def __init__(self, report: Report, group: str, principal: str, broker: str = "") -> None:
+        self.broker = broker or "HOST:9092"
         self._report = report
         self._group = group
         self._principal = principal
@@ -52,7 +53,12 @@ class Troubles:
                 "max.message.bytes",
             )
         return map_kafka_error(
-            error, what=what, topic=topic, group=self._group, principal=self._principal
+            error,
+            what=what,
+            topic=topic,
+            group=self._group,
+            principal=self._principal,
+            broker=self.broker,
         )
 
     def set(self, status: Status) -> None:

@@ -135,7 +135,7 @@ async def test_everything_arrives_once_and_traces_stay_whole(
 async def test_killed_processes_lose_nothing_acknowledged(kafka: Kafka, tmp_path: Path) -> None:
     """kill -9 of the ingest side and of the process side under load costs duplicates at most."""
     topic = await kafka.create_topic(partitions=12)
-    requests = split_traces(TRACES // 2, Order.SDK, seed=3)
+    requests = split_traces(TRACES, Order.SDK, seed=3)
     load = Load()
     async with running_backend() as backend:
         ports = {"grpc": free_port(), "http": free_port()}
@@ -160,7 +160,7 @@ async def test_killed_processes_lose_nothing_acknowledged(kafka: Kafka, tmp_path
                 await bridge.kill()
                 await bridge.start()
             await sending
-            await backend.wait_spans(SPANS // 2, timeout_s=90.0)
+            await backend.wait_spans(SPANS, timeout_s=120.0)
             load.ledger.delivered(await backend.span_ids())
         finally:
             await ingest.kill()

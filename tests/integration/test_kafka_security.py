@@ -11,14 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bridge.core import ACCEPTED, Batch, Deadline, Denied, Origin, Signal, SystemClock
+from bridge.core import (
+    ACCEPTED,
+    Batch,
+    Deadline,
+    Denied,
+    Origin,
+    Signal,
+    State,
+    Status,
+    SystemClock,
+)
 from bridge.exporters.kafka import KafkaExporter, KafkaExporterConfig
-from bridge.testing import make_settings, trace_request
+from bridge.receivers.kafka import KafkaReceiver, KafkaReceiverOptions
+from bridge.testing import FakeHost, FakeStage, make_settings, trace_request
 from tests.kafka_client import Kafka
 from tests.kafka_server import KafkaServer, Tls, User
 
@@ -54,9 +73,10 @@ def build(
     signer: ec.EllipticCurvePrivateKey,
     *,
     authority: bool,
+    ended: bool = False,
 ) -> x509.Certificate:
-    """A certificate for 127.0.0.1 that is valid today."""
-    now = datetime.datetime.now(datetime.UTC)
+    """A certificate for 127.0.0.1 that is valid today, or was until yesterday."""
+    now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=5 if ended else 0)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -74,29 +94,35 @@ def build(
     return builder.sign(signer, hashes.SHA256())
 
 
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """A broker with TLS, SASL and ACLs: ``writer`` may do everything, ``nobody`` nothing."""
-    folder = tmp_path_factory.mktemp("tls")
+def keystore(folder: Path, *, ended: bool = False) -> Tls:
+    """A broker's key and certificate, signed by an authority of its own."""
     ca_key, ca = authority(folder, "ca")
-    authority(folder, "stranger")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-    own = build(name, ca.subject, key, ca_key, authority=False)
+    own = build(name, ca.subject, key, ca_key, authority=False, ended=ended)
     pem = serialization.Encoding.PEM
     private = key.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     chain = own.public_bytes(pem) + ca.public_bytes(pem)
     (folder / "keystore.pem").write_bytes(private + chain)
+    return Tls(folder / "keystore.pem", folder / "ca.pem")
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A broker with TLS, SASL and ACLs: ``writer`` may do everything, ``nobody`` nothing."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority(folder, "stranger")
     server = KafkaServer(
         listeners=("SSL", "SASL_SSL", "SASL_PLAINTEXT"),
         users=(
             User("writer", SECRET),
             User("writer256", SECRET, "SCRAM-SHA-256"),
             User("nobody", SECRET),
+            User("reader", SECRET),
         ),
-        tls=Tls(folder / "keystore.pem", folder / "ca.pem"),
+        tls=keystore(folder),
         properties={
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             # One listener takes bearer tokens, unsigned ones, as nobody outside of tests would.
@@ -233,3 +259,77 @@ async def test_missing_acl_names_principal_and_command(secured: Secured) -> None
     assert isinstance(error, Denied)
     assert f"kafka-acls --bootstrap-server {brokers[0]} --add" in error.hint
     assert "--allow-principal User:nobody" in error.hint
+
+
+async def test_expired_certificate_of_the_broker_is_named(tmp_path: Path) -> None:
+    """The broker's certificate ended yesterday."""
+    tls = keystore(tmp_path, ended=True)
+    with KafkaServer(listeners=("SSL",), tls=tls) as server:
+        brokers = [server.bootstrap_of("SSL")]
+        error = await write({"brokers": brokers, "tls": {"ca_file": str(tls.ca)}})
+
+    assert isinstance(error, Denied)
+    assert "expired" in str(error)
+    assert "certificate" in error.hint
+
+
+async def refusal_of_reading(secured: Secured, user: str) -> Status:
+    """What a receiver that logs in as *user* reports once it was refused."""
+    host = FakeHost()
+    config = KafkaReceiverOptions.model_validate(
+        {
+            "brokers": [secured.server.bootstrap_of("SASL_PLAINTEXT")],
+            "auth": login("PLAIN", user),
+            "group_id": "readers",
+            "traces": {"topics": [TOPIC]},
+        }
+    )
+    receiver = KafkaReceiver(
+        config, make_settings("kafka", host=host), {Signal.TRACES: FakeStage()}
+    )
+    await receiver.start()
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                denied = [s for s in host.reported if s.state is State.PERMANENT]
+                if denied:
+                    return denied[0]
+                await asyncio.sleep(0.1)
+    finally:
+        await receiver.stop(Deadline.after(2, CLOCK))
+
+
+async def test_missing_acl_to_read_names_topic_and_command(secured: Secured) -> None:
+    """A receiver that may do nothing is refused at its topic or group, by name."""
+    status = await refusal_of_reading(secured, "nobody")
+
+    assert "kafka-acls --bootstrap-server" in status.hint
+    assert "--allow-principal User:nobody" in status.hint
+    assert TOPIC in status.hint or "readers" in status.hint
+    assert "canary" not in f"{status.reason} {status.hint}"
+
+
+async def test_missing_acl_of_the_group_names_group_and_command(secured: Secured) -> None:
+    """A receiver that may read the topic but not join its group."""
+    await asyncio.to_thread(allow, secured, "reader", ResourceType.TOPIC, TOPIC)
+    status = await refusal_of_reading(secured, "reader")
+
+    assert "kafka-acls --bootstrap-server" in status.hint
+    assert "--allow-principal User:reader" in status.hint
+    assert "--group readers" in status.hint
+
+
+def allow(secured: Secured, user: str, resource: ResourceType, name: str) -> None:
+    """Let *user* read one resource."""
+    admin = AdminClient({"bootstrap.servers": secured.server.bootstrap})
+    binding = AclBinding(
+        resource,
+        name,
+        ResourcePatternType.LITERAL,
+        f"User:{user}",
+        "*",
+        AclOperation.READ,
+        AclPermissionType.ALLOW,
+    )
+    for answer in admin.create_acls([binding]).values():
+        answer.result(timeout=20)

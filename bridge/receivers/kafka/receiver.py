@@ -66,7 +66,7 @@ class KafkaReceiver:
             if config.dead_letter is not None
             else None
         )
-        troubles = Troubles(settings.report, config.group_id, config.principal)
+        troubles = Troubles(settings.report, config.group_id, config.principal, config.brokers[0])
         self._delivery = _make_delivery(config, settings, troubles, self._letters)
         self._source = KafkaSource(
             _source_options(config, settings, connection, self._plan.subscription),

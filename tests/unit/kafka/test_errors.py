@@ -9,7 +9,7 @@ from bridge.core import Denied, Malformed, Refused, TooLarge, Unavailable
 from bridge.kafka import is_denied, map_kafka_error
 
 DENIED = [
-    (kafka.TopicAuthorizationFailedError(), "--allow-principal User:me --operation Write"),
+    (kafka.TopicAuthorizationFailedError(), "--allow-principal User:me --operation Read"),
     (kafka.GroupAuthorizationFailedError(), "--group spans-group"),
     (kafka.ClusterAuthorizationFailedError(), "--operation IdempotentWrite"),
     (
@@ -73,3 +73,15 @@ def test_error_of_ours_passes_through() -> None:
 
     assert error is map_kafka_error(error, what="write")
     assert is_denied(Denied("x"))
+
+
+def test_missing_acl_asks_for_no_more_than_was_tried() -> None:
+    """Whoever writes is told of Write, whoever reads in a group of Read."""
+    error = kafka.TopicAuthorizationFailedError("t")
+    writing = map_kafka_error(error, what="write", topic="t")
+    reading = map_kafka_error(error, what="read", topic="t", group="g")
+
+    assert isinstance(writing, Denied)
+    assert isinstance(reading, Denied)
+    assert "--operation Write --operation Describe" in writing.hint
+    assert "--operation Read --operation Describe" in reading.hint
