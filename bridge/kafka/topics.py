@@ -100,7 +100,8 @@ async def _read_limit(client: AIOKafkaClient, name: str, principal: str, broker:
                 reason=error.__name__,
                 consequence="producer.max_message_bytes alone limits a batch",
                 hint=f"kafka-acls --bootstrap-server {broker or 'HOST:9092'} --add "
-                f"--allow-principal {principal or 'User:NAME'} --operation DescribeConfigs --topic {name}",
+                f"--allow-principal {principal or 'User:NAME'} "
+                f"--operation DescribeConfigs --topic {name}",
             )
             return None
         for entry in resource[4]:
