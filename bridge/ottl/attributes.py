@@ -39,7 +39,11 @@ class Key:
         Raises:
             OttlError: If the value has no place in an attribute.
         """
-        return self.prefix + delimited(b"\x12", encode(value))
+        return self.raw_pair(encode(value))
+
+    def raw_pair(self, value: bytes) -> bytes:
+        """The serialized pair of this key and a serialized *value*."""
+        return self.prefix + delimited(b"\x12", value)
 
 
 class Attributes:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from bridge.ottl.errors import OttlError
 from bridge.ottl.schema import AnyValue, KeyValue
-from bridge.ottl.values import type_name
+from bridge.ottl.values import Counts, type_name
 
 DEPTH_MAX = 64
 """How deep lists and maps may nest when they are read or written; protobuf itself stops at 100."""
@@ -67,7 +67,7 @@ def encode(value: Any, depth: int = DEPTH_MAX) -> bytes:
         return delimited(b"\x3a", value)
     if depth == 0:
         raise OttlError(f"lists and maps are nested more than {DEPTH_MAX} deep")
-    if isinstance(value, list):
+    if isinstance(value, list) and kind is not Counts:
         values = [delimited(b"\x0a", encode(inner, depth - 1)) for inner in value]
         return delimited(b"\x2a", b"".join(values))
     if kind is dict:

@@ -5,7 +5,7 @@ Everything that can be known beforehand is decided here: types of literals, cons
 which bytes an item must contain for a condition to hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from bridge.ottl import tree
 from bridge.ottl.arithmetic import calculate, negate
 from bridge.ottl.conditions import combine_all, combine_any, compare, from_converter, invert
 from bridge.ottl.contexts import Context
-from bridge.ottl.contexts.fields import Segment, cache, look_up
+from bridge.ottl.contexts.fields import Segment, Segments, cache, look_up
 from bridge.ottl.errors import OttlError, OttlSyntaxError
 from bridge.ottl.expressions import Cursor, Expression, Get, Place, Run, Test
 from bridge.ottl.functions.registry import FUNCTIONS, Reference
@@ -151,8 +151,12 @@ class Compiler:
             if name != self._context.name:
                 message = f"the cache is reached as {self._context.name}.cache here"
                 raise OttlSyntaxError(message, offset=path.at)
-            return cache(segments)
-        return look_up(self._context.fields(name), segments, f"the {name} context")
+            place = cache(segments)
+        else:
+            place = look_up(self._context.fields(name), segments, f"the {name} context")
+        # Two names of one context share its fields.
+        place.steps = (id(self._context.fields(name)), *_steps(segments))
+        return place
 
     def _converter(self, call: tree.Call) -> Expression:
         get = self._call(call)
@@ -251,6 +255,13 @@ def _named(function: Function, argument: tree.Argument) -> Parameter:
     takes = ", ".join(parameter.name for parameter in function.parameters)
     message = f"{function.name} has no parameter {argument.name!r}; it has {takes}"
     raise OttlSyntaxError(message, offset=argument.at)
+
+
+def _steps(segments: Segments) -> Iterator[object]:
+    for segment in segments:
+        yield segment.name
+        for key in segment.keys:
+            yield (key.value,) if key.literal else object()
 
 
 def _items(values: list[Expression]) -> Expression:

@@ -72,9 +72,11 @@ class Place(Expression):
             Bytes without which the value of an item is nil.
         text_field:
             Whether it is a plain text field of the item's own bytes.
+
+    `steps` is the way to it: the context, the names and the literal keys.
     """
 
-    __slots__ = ("attributes", "holder", "key", "needle", "set", "text_field")
+    __slots__ = ("attributes", "holder", "key", "needle", "set", "steps", "text_field")
 
     def __init__(
         self,
@@ -94,6 +96,11 @@ class Place(Expression):
         self.key = key
         self.needle = needle
         self.text_field = text_field
+        self.steps: tuple[object, ...] = ()
+
+    def encloses(self, other: "Place") -> bool:
+        """Whether *other* is a part of this place."""
+        return len(self.steps) < len(other.steps) and other.steps[: len(self.steps)] == self.steps
 
 
 class Test:

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from bridge.ottl.errors import OttlError, OttlTypeError
-from bridge.ottl.values import Duration, Foreign, Time, _Id, type_name
+from bridge.ottl.values import Duration, Foreign, Numbers, Time, _Id, type_name
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
@@ -98,6 +98,8 @@ def to_json(value: Any, *, short: bool = True) -> str:
         return "[" + ",".join(map(str, value)) + "]"
     if isinstance(value, bytes):
         return f'"{base64.b64encode(value).decode()}"'
+    if isinstance(value, Numbers) and not value:
+        return "null"
     if isinstance(value, list):
         return "[" + ",".join(to_json(inner, short=short) for inner in value) + "]"
     if isinstance(value, dict):
@@ -208,23 +210,35 @@ def _int_of(digits: str, base: int) -> int:
     return int(digits, 0)
 
 
+_DIGITS = r"\d+(?:_\d+)*"
 _FLOAT = re.compile(
-    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|infinity|nan)", re.IGNORECASE | re.ASCII
+    rf"[+-]?(?:(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:e[+-]?{_DIGITS})?"
+    r"|inf|infinity|nan)",
+    re.IGNORECASE | re.ASCII,
+)
+_HEX_DIGITS = r"[\da-f]+(?:_[\da-f]+)*"
+_HEX_FLOAT = re.compile(
+    rf"[+-]?0x_?(?:{_HEX_DIGITS}(?:\.(?:{_HEX_DIGITS})?)?|\.{_HEX_DIGITS})p[+-]?{_DIGITS}",
+    re.IGNORECASE | re.ASCII,
 )
 
 
 def parse_float(text: str) -> float:
     """
-    Read a double.
+    Read a double; digits may be grouped by underscores.
 
     Raises:
         OttlError: If the text is none, or out of range.
     """
+    digits = text.replace("_", "")
+    if _HEX_FLOAT.fullmatch(text):
+        try:
+            return float.fromhex(digits)
+        except OverflowError:
+            raise OttlError(f"parsing {text!r}: value out of range") from None
     if not _FLOAT.fullmatch(text):
-        if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F.]+[pP][+-]?\d+", text):
-            return float.fromhex(text)
         raise OttlError(f"parsing {text!r}: invalid syntax")
-    value = float(text)
+    value = float(digits)
     if math.isinf(value) and "inf" not in text.lower():
         raise OttlError(f"parsing {text!r}: value out of range")
     return value

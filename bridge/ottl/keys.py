@@ -6,7 +6,7 @@ from bridge.ottl.attributes import Attributes, Key
 from bridge.ottl.codec import decode, encode
 from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Expression, Get, Place, Set
-from bridge.ottl.values import copied, type_name
+from bridge.ottl.values import Counts, copied, type_name
 
 Keys = tuple[Expression, ...]
 
@@ -131,7 +131,7 @@ def storable(value: Any) -> Any:
     Raises:
         OttlError: If it has no place in an attribute.
     """
-    if not isinstance(value, list):
+    if not isinstance(value, list) or type(value) is Counts:
         encode(value)
         return value
     stored = []

@@ -16,13 +16,17 @@ from typing import Any
 
 from bridge.ottl.errors import OttlTypeError
 
-_WRAP = 1 << 64
-_SIGN = 1 << 63
+_SIGN, _SIGN_32 = 1 << 63, 1 << 31
 
 
 def wrap(value: int) -> int:
     """*value* as 64 bits with a sign, as Go's int overflows."""
-    return value if -_SIGN <= value < _SIGN else (value + _SIGN) % _WRAP - _SIGN
+    return value if -_SIGN <= value < _SIGN else (value + _SIGN) % (2 * _SIGN) - _SIGN
+
+
+def wrap32(value: int) -> int:
+    """*value* as 32 bits with a sign."""
+    return (value + _SIGN_32) % (2 * _SIGN_32) - _SIGN_32
 
 
 class AnyList(list[Any]):
@@ -38,6 +42,18 @@ class AnyList(list[Any]):
 
 class TypedList(list[Any]):
     """A list that Go holds with a type (`[]string`, `[]uint64`); comparisons do not look inside."""
+
+    __slots__ = ()
+
+
+class Numbers(TypedList):
+    """Bounds of a histogram; JSON shows none of them as null."""
+
+    __slots__ = ()
+
+
+class Counts(Numbers):
+    """Bucket counts: a list that no attribute takes, as in the Collector."""
 
     __slots__ = ()
 
@@ -105,6 +121,8 @@ _NAMES: dict[type, str] = {
     list: "list",
     AnyList: "list",
     TypedList: "list",
+    Numbers: "list",
+    Counts: "list of counts",
     dict: "map",
     Time: "time",
     Duration: "duration",
@@ -134,7 +152,7 @@ def _make(operator: Comparison, *, both_nil: bool, otherwise: bool, ordered: boo
                 return operator(a.ns, b.ns)
             if a is None:
                 return both_nil
-            if ordered or kind is TypedList:
+            if ordered or issubclass(kind, TypedList):
                 return otherwise
             if kind is Foreign:
                 return ((a.kind, a.parts) == (b.kind, b.parts)) is not otherwise

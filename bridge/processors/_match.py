@@ -261,6 +261,29 @@ def _severity(severity: SeverityMatch) -> Matcher:
     return test
 
 
+def metric_matcher(properties: MatchProperties) -> Matcher | None:
+    """
+    Whether a metric has one of the names; `None` if none is given.
+
+    As in the Collector the properties of the resource may stand here, and change nothing.
+
+    Raises:
+        ValueError: If the properties are not about metrics, or a pattern is not valid.
+    """
+    others = set(MatchProperties.model_fields) - {
+        "match_type",
+        "regexp",
+        "metric_names",
+        "resources",
+    }
+    _refuse(properties, "metrics", tuple(sorted(others)))
+    _require(properties, ("metric_names", "resources"))
+    if not properties.metric_names:
+        return None
+    names = text_set(properties.metric_names, properties.match_type)
+    return lambda cursor: names(_text(cursor.item.message.name))
+
+
 def _surroundings(properties: MatchProperties) -> list[Matcher]:
     """The properties that spans and logs share: libraries, resource, attributes."""
     tests: list[Matcher] = []

@@ -12,7 +12,7 @@ from bridge.ottl.contexts.fields import Field, Fields, Segments, end, expect
 from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Place
 from bridge.ottl.schema import Metric
-from bridge.ottl.values import Foreign, TypedList, type_name, wrap
+from bridge.ottl.values import Counts, Foreign, Numbers, type_name, wrap
 
 NAME = "datapoint"
 
@@ -110,6 +110,7 @@ def _sum(segments: Segments) -> Place:
 def _numbers(name: str, kind: str, of: type) -> Field:
     """A list of numbers: bucket counts or bounds."""
     *path, last = name.split(".")
+    make = Numbers if of is float else Counts
 
     def inner(message: Any) -> Any:
         for step in path:
@@ -120,8 +121,7 @@ def _numbers(name: str, kind: str, of: type) -> Field:
         message = _message(cursor, kind)
         if message is None:
             return None
-        found = TypedList(inner(message))
-        return found if of is float else _Unsigned(found)
+        return make(inner(message))
 
     def put(cursor: Cursor, value: Any) -> None:
         numbers = _number_list(value, of)
@@ -130,12 +130,6 @@ def _numbers(name: str, kind: str, of: type) -> Field:
         repeated.extend(numbers)
 
     return _field(get, put)
-
-
-class _Unsigned(TypedList):
-    """Bucket counts: a list that no attribute takes, as in the Collector."""
-
-    __slots__ = ()
 
 
 def _number_list(value: Any, of: type) -> list[Any]:

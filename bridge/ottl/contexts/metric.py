@@ -5,7 +5,7 @@ from typing import Any
 from bridge.ottl.contexts import fields
 from bridge.ottl.contexts.fields import Fields, Segments, end, expect
 from bridge.ottl.expressions import Cursor, Place
-from bridge.ottl.values import Foreign
+from bridge.ottl.values import Foreign, wrap32
 
 NAME = "metric"
 
@@ -51,7 +51,7 @@ def _temporality(segments: Segments) -> Place:
         number = expect(value, int, "int64")
         if cursor.item.kind in _TEMPORAL and get(cursor) != number:
             cursor.item.writable()
-            cursor.item.data.aggregation_temporality = number & 0x7FFFFFFF
+            cursor.item.data.aggregation_temporality = wrap32(number)
 
     return Place(get, put)
 

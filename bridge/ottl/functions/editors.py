@@ -10,7 +10,7 @@ from bridge.ottl.functions.registry import function, maybe, need, several
 from bridge.ottl.regex import Pattern
 from bridge.ottl.signature import Kind
 from bridge.ottl.texts import truncate
-from bridge.ottl.values import check_raw, copied, type_name
+from bridge.ottl.values import Counts, check_raw, copied, type_name
 
 APPENDED_MAX = 100_000
 """Elements that `append` lets a list have."""
@@ -36,9 +36,14 @@ def set_value(target: Place, value: Expression) -> Run:
     if value.literal:
         return _set_literal(target, value.value)
     read = value.get
+    inside = isinstance(value, Place) and value.encloses(target)
 
     def run(cursor: Cursor) -> None:
         found = read(cursor)
+        if inside and isinstance(found, dict | list):
+            # The Collector empties the place before it copies what the place is a part of.
+            put(cursor, type(found)())
+            found = read(cursor)
         if found is not None:
             put(cursor, found)
 
@@ -250,6 +255,8 @@ def append(
 
     def run(cursor: Cursor) -> None:
         found = target.get(cursor)
+        if type(found) is Counts:
+            raise OttlError("counts are set as a whole")
         result = list(found) if isinstance(found, list) else []
         if found is not None and not isinstance(found, list):
             check_raw(found)

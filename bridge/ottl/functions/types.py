@@ -6,7 +6,7 @@ from typing import Any
 from bridge.ottl.expressions import Cursor, Expression, Get
 from bridge.ottl.functions.registry import function, need
 from bridge.ottl.signature import Kind
-from bridge.ottl.values import Foreign, type_name
+from bridge.ottl.values import Counts, Foreign, type_name
 
 
 def _is(expression: Expression, wanted: type, name: str) -> Get:
@@ -58,6 +58,8 @@ def is_list(target: Expression) -> Get:
 
 
 def _is_list(value: Any) -> bool:
+    if type(value) is Counts:
+        return False
     return isinstance(value, list) or (isinstance(value, Foreign) and value.is_list)
 
 
