@@ -78,8 +78,8 @@ def _keyed(body: bytes, partitions: int) -> list[tuple[bytes | None, bytes, int]
         key = trace_key(trace.trace_id)
         partition = partition_of(key, partitions, "sarama_compat")
         out += [
-            (key, piece.body, partition)
-            for piece in split_by_items(Signal.TRACES, trace.body, KEYED_SPANS)
+            (key, piece, partition)
+            for piece, _ in split_by_items(Signal.TRACES, trace.body, KEYED_SPANS)
         ]
     # Spans of a trace come from several hosts, a little apart.
     random.Random(len(body)).shuffle(out)
