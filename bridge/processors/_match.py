@@ -17,6 +17,7 @@ from bridge.ottl.codec import decode
 from bridge.ottl.gotext import attribute_text, format_float
 from bridge.ottl.regex import remember
 from bridge.ottl.values import same
+from bridge.processors._texts import Texts
 
 MatchType = Literal["strict", "regexp"]
 
@@ -87,19 +88,19 @@ class MatchProperties(Options):
     """strict compares, regexp searches by RE2 patterns."""
     regexp: RegexpCache | None = None
     """Accepted, without effect."""
-    services: list[str] = Field(default_factory=list)
+    services: Texts = Field(default_factory=list)
     """Values of the resource attribute service.name."""
-    span_names: list[str] = Field(default_factory=list)
+    span_names: Texts = Field(default_factory=list)
     """Names of spans."""
-    span_kinds: list[str] = Field(default_factory=list)
+    span_kinds: Texts = Field(default_factory=list)
     """Kinds of spans, such as SPAN_KIND_SERVER."""
-    log_bodies: list[str] = Field(default_factory=list)
+    log_bodies: Texts = Field(default_factory=list)
     """Bodies of log records, as text."""
-    log_severity_texts: list[str] = Field(default_factory=list)
+    log_severity_texts: Texts = Field(default_factory=list)
     """Severity texts of log records."""
     log_severity_number: SeverityMatch | None = None
     """The lowest severity of log records."""
-    metric_names: list[str] = Field(default_factory=list)
+    metric_names: Texts = Field(default_factory=list)
     """Names of metrics."""
     attributes: list[AttributeMatch] = Field(default_factory=list)
     """Attributes of the item that must all match."""

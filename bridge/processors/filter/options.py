@@ -11,6 +11,7 @@ from bridge.processors._match import (
     RegexpCache,
     SeverityMatch,
 )
+from bridge.processors._texts import Texts
 
 
 def _lower(value: Any) -> Any:
@@ -31,7 +32,7 @@ class ConditionGroup(Options):
 
     context: ContextName | None = None
     """The context of the conditions; found from the paths of each if it is not given."""
-    conditions: list[str] = Field(default_factory=list)
+    conditions: Texts = Field(default_factory=list)
     """What meets any of these is dropped."""
     error_mode: Mode | None = None
     """What follows if a condition fails; the processor's error_mode if it is not given."""
@@ -49,11 +50,11 @@ Entry = Annotated[
 class TraceFilters(Options):
     """The older form of trace conditions."""
 
-    resource: list[str] | None = None
+    resource: Texts | None = None
     """Conditions on resources; a match drops all of the resource's spans."""
-    span: list[str] | None = None
+    span: Texts | None = None
     """Conditions on spans."""
-    spanevent: list[str] | None = None
+    spanevent: Texts | None = None
     """Conditions on span events; a match drops the event."""
 
 
@@ -73,7 +74,7 @@ class MetricMatch(Options):
     """strict compares, regexp searches by RE2 patterns; expr is not supported."""
     regexp: RegexpCache | None = None
     """Accepted, without effect."""
-    metric_names: list[str] = Field(default_factory=list)
+    metric_names: Texts = Field(default_factory=list)
     """Names of metrics."""
     resource_attributes: list[AttributeMatch] = Field(default_factory=list)
     """Attributes of the resource that must all match."""
@@ -94,34 +95,41 @@ class MetricFilters(Options):
     """Metrics that are dropped, of those that include leaves."""
     regexp: RegexpCache | None = None
     """Accepted, without effect."""
-    resource: list[str] | None = None
+    resource: Texts | None = None
     """Conditions on resources."""
-    metric: list[str] | None = None
+    metric: Texts | None = None
     """Conditions on metrics."""
-    datapoint: list[str] | None = None
+    datapoint: Texts | None = None
     """Conditions on data points; a metric without points goes too."""
 
 
 class LogMatch(Options):
     """Properties of log records."""
 
-    match_type: Literal["strict", "regexp"] = "strict"
-    """strict compares, regexp searches by RE2 patterns."""
+    match_type: Literal["strict", "regexp"] | None = None
+    """strict compares, regexp searches by RE2 patterns. Only severity_number needs none."""
     resource_attributes: list[AttributeMatch] = Field(default_factory=list)
     """Attributes of the resource that must all match."""
     record_attributes: list[AttributeMatch] = Field(default_factory=list)
     """Attributes of the record that must all match."""
-    severity_texts: list[str] = Field(default_factory=list)
+    severity_texts: Texts = Field(default_factory=list)
     """Severity texts."""
     severity_number: SeverityMatch | None = None
     """The lowest severity."""
-    bodies: list[str] = Field(default_factory=list)
+    bodies: Texts = Field(default_factory=list)
     """Bodies as text."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "LogMatch":
+        compared = ("resource_attributes", "record_attributes", "severity_texts", "bodies")
+        if self.match_type is None and any(getattr(self, name) for name in compared):
+            raise ValueError("match_type must be given: strict or regexp")
+        return self
 
     def properties(self) -> MatchProperties | None:
         """The same in the common form; `None` if no property is given."""
         found = MatchProperties(
-            match_type=self.match_type,
+            match_type=self.match_type or "strict",
             resources=self.resource_attributes,
             attributes=self.record_attributes,
             log_severity_texts=self.severity_texts,
@@ -145,9 +153,9 @@ class LogFilters(Options):
     """Records that stay."""
     exclude: LogMatch | None = None
     """Records that are dropped, of those that include leaves."""
-    resource: list[str] | None = None
+    resource: Texts | None = None
     """Conditions on resources."""
-    log_record: list[str] | None = None
+    log_record: Texts | None = None
     """Conditions on log records."""
 
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from bridge.core import Signal
 from bridge.options import Options
 from bridge.ottl import ErrorMode, OttlSyntaxError, Statements, check_context
+from bridge.processors._texts import Texts
 
 
 def _lower(value: Any) -> Any:
@@ -28,9 +29,9 @@ class StatementGroup(Options):
 
     context: ContextName | None = None
     """The context of the statements; found from their paths if it is not given."""
-    conditions: list[str] = Field(default_factory=list)
+    conditions: Texts = Field(default_factory=list)
     """The statements run for an item if any of these holds; always if there are none."""
-    statements: list[str] = Field(default_factory=list)
+    statements: Texts = Field(default_factory=list)
     """OTTL statements, run in order."""
     error_mode: Mode | None = None
     """What follows if a statement fails; the processor's error_mode if it is not given."""
