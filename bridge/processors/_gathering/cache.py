@@ -12,28 +12,29 @@ class DecisionCache:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        # What changes: the generations. Ids decided together share one time object.
-        self._young: dict[bytes, float] = {}
-        self._old: dict[bytes, float] = {}
+        # What changes: the generations. Ids decided together share one time object. Whoever only
+        # wants to know whether an id is remembered may look into both without a call.
+        self.young: dict[bytes, float] = {}
+        self.old: dict[bytes, float] = {}
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self.young) + len(self.old)
 
     def add(self, trace_id: bytes, at_s: float) -> None:
         """Remember that *trace_id* was decided at *at_s* seconds on the caller's clock."""
         if not self.size:
             return
-        if len(self._young) >= self.size and trace_id not in self._young:
-            self._old = self._young
-            self._young = {}
-        self._young[trace_id] = at_s
+        if len(self.young) >= self.size and trace_id not in self.young:
+            self.old = self.young
+            self.young = {}
+        self.young[trace_id] = at_s
 
     def get(self, trace_id: bytes) -> float | None:
         """When *trace_id* was decided, or `None`; found ids are kept longer."""
-        at_s = self._young.get(trace_id)
+        at_s = self.young.get(trace_id)
         if at_s is not None:
             return at_s
-        at_s = self._old.get(trace_id)
+        at_s = self.old.get(trace_id)
         if at_s is not None:
             self.add(trace_id, at_s)
         return at_s

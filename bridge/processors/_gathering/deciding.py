@@ -8,7 +8,7 @@ from bridge.processors._gathering.decision import Decision, Judge
 from bridge.processors._gathering.lane import Lane, Moment
 from bridge.processors._gathering.ledger import Ledger
 from bridge.processors._gathering.telemetry import Telemetry, observe_many
-from bridge.processors._gathering.trace import Parts, Trace
+from bridge.processors._gathering.trace import Chunk, Trace
 from bridge.wire import is_trace_id
 
 _SHED_AT_ONCE = 64  # Traces that are decided early before the account is looked at again.
@@ -134,29 +134,34 @@ class Decider:
         else:
             self.decide(lane, trace, "trace_size")
 
-    def follow(self, lane: Lane, trace_id: bytes, parts: Parts, spans: int) -> bool:
-        """
-        Let spans follow the decision that was made about their trace, if one is remembered.
+    def remembers(self, trace_id: bytes) -> bool:
+        """Whether a decision about the trace is remembered."""
+        sampled, not_sampled = self.caches.sampled, self.caches.not_sampled
+        return (
+            trace_id in not_sampled.young
+            or trace_id in sampled.young
+            or trace_id in not_sampled.old
+            or trace_id in sampled.old
+        )
 
-        Returns:
-            Whether there was one. The ranges then count as open only if they are sampled.
-        """
+    def follow(
+        self, lane: Lane, trace_id: bytes, chunk: Chunk, found: tuple[int, int, int]
+    ) -> None:
+        """Let a range of spans follow the decision that is remembered about their trace."""
+        start, stop, spans = found
         decided_s = self.caches.sampled.get(trace_id)
         sampled = decided_s is not None
         if decided_s is None:
-            decided_s = self.caches.not_sampled.get(trace_id)
-            if decided_s is None:
-                return False
+            decided_s = self.caches.not_sampled.get(trace_id) or self.now.steady_s
         self._shared.early_releases[sampled].value += spans
         self._shared.late_age.observe(max(0.0, self.now.steady_s - decided_s))
-        if sampled and not parts[0][3].batch.context:
+        if sampled and not chunk[3].batch.context:
             late = Trace(trace_id)
-            late.parts, late.spans, late.decided = parts, spans, True
-            late.size_bytes = parts[2] - parts[1]
-            parts[0][3].open += 1
-            self.ledger.kept(parts)
+            late.parts, late.spans, late.decided = [chunk, start, stop], spans, True
+            late.size_bytes = stop - start
+            chunk[3].open += 1
+            self.ledger.kept(late.parts)
             lane.kept.append(late)
-        return True
 
     def shed_traces(self, lanes: Collection[Lane]) -> None:
         """Decide the oldest traces early until there are no more than may be."""

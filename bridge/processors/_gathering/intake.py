@@ -11,13 +11,15 @@ from bridge.processors._gathering.lane import Lane, Waits
 from bridge.processors._gathering.scan import Scope, scan
 from bridge.processors._gathering.schema import PARENT_IDS
 from bridge.processors._gathering.trace import Chunk, HeldBatch, HeldRecord, Trace
-from bridge.wire import is_trace_id
 
 RANGE_BYTES, TRACE_BYTES = 100, 280
 """
 What a range and a trace cost beside the bytes of the spans, measured with `tracemalloc`: three list
 slots and one or two ints; the object, its list, its id, its places in a dict and in a queue.
 """
+
+_ID_BYTES = 16
+_ZERO_ID = bytes(_ID_BYTES)
 
 Found = tuple[bytes, tuple[Record, ...], list[Scope]]
 """A body, its records and the scopes in it."""
@@ -87,50 +89,54 @@ class Intake:
             release(entry)
             if crowded:
                 decider.shed_traces(lanes)
+        self._telemetry.shared.new_traces.value += self._began - began
         decider.ledger.charge(held, ranges * RANGE_BYTES + (self._began - began) * TRACE_BYTES)
 
     def _take_scope(
         self, lane: Lane, chunk: Chunk, ranges: list[tuple[bytes, int, int, int]]
     ) -> None:
         """Add the spans of one scope to their traces; the loop runs once for each range."""
-        traces, record, most = lane.traces, chunk[3], self._trace_bytes
-        looked_at, context = self._rooted or self._ingest, record.batch.context
+        find, record, most = lane.traces.get, chunk[3], self._trace_bytes
+        looked_at = self._rooted or self._ingest or record.batch.context
         for trace_id, start, stop, spans in ranges:
-            trace = traces.get(trace_id)
+            trace = find(trace_id)
             if trace is None:
-                trace = self._begin(lane, trace_id, [chunk, start, stop], spans)
+                trace = self._begin(lane, trace_id, chunk, (start, stop, spans))
                 if trace is None:
                     continue
-            if context:
-                trace.context = True
             if looked_at:
-                self._look(lane, trace, chunk[0][start:stop], spans)
+                self._look(lane, trace, chunk, (start, stop, spans))
             record.open += 1
-            trace.parts += (chunk, start, stop)
+            trace.parts.extend((chunk, start, stop))
             trace.spans += spans
             trace.size_bytes = size = trace.size_bytes + stop - start
             if size > most:
                 self._decider.outgrown(lane, trace)
 
-    def _begin(self, lane: Lane, trace_id: bytes, parts: list[object], spans: int) -> Trace | None:
+    def _begin(
+        self, lane: Lane, trace_id: bytes, chunk: Chunk, found: tuple[int, int, int]
+    ) -> Trace | None:
         """A new trace, or `None` if the spans follow a decision that was made before."""
         decider = self._decider
-        if not is_trace_id(trace_id):
-            self._telemetry.without_id.value += spans
-        elif decider.follow(lane, trace_id, parts, spans):
+        if len(trace_id) != _ID_BYTES or trace_id == _ZERO_ID:
+            self._telemetry.without_id.value += found[2]
+        elif decider.remembers(trace_id):
+            decider.follow(lane, trace_id, chunk, found)
             return None
         trace = Trace(trace_id)
         self._began += 1
         lane.put(trace, self._began, decider.now.steady_s)
         decider.undecided += 1
-        self._telemetry.shared.new_traces.value += 1
         return trace
 
-    def _look(self, lane: Lane, trace: Trace, framed: bytes, spans: int) -> None:
+    def _look(self, lane: Lane, trace: Trace, chunk: Chunk, found: tuple[int, int, int]) -> None:
         """What is done with spans at once only if it is asked for."""
+        if chunk[3].batch.context:
+            trace.context = True
         if self._ingest:
             self._touched.setdefault(trace, (len(trace.parts), trace.spans))
-        if self._rooted and not trace.rooted and _has_root(framed, spans):
+        start, stop, spans = found
+        if self._rooted and not trace.rooted and _has_root(chunk[0][start:stop], spans):
             lane.put_rooted(trace, self._began, self._decider.now.steady_s)
 
     def _judge_touched(self, lane: Lane) -> None:

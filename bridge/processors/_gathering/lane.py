@@ -70,6 +70,8 @@ class Lane:
         self.kept: deque[Trace] = deque()
         self.batches: dict[HeldBatch, None] = {}
         self.clock_ms = 0
+        self._latest: Bucket | None = None
+        self._latest_ms = -1
         self.next_due_ms = NEVER
 
     def __repr__(self) -> str:
@@ -85,7 +87,11 @@ class Lane:
     def put(self, trace: Trace, order: int, now_s: float) -> None:
         """Let a new trace wait for its decision."""
         self.traces[trace.trace_id] = trace
-        self._queue(self.due, self._waits.decision_ms, order, now_s).traces.append(trace)
+        # Most traces begin at the same time as the one before.
+        if self._latest is None or self._latest_ms != self.clock_ms:
+            self._latest = self._queue(self.due, self._waits.decision_ms, order, now_s)
+            self._latest_ms = self.clock_ms
+        self._latest.traces.append(trace)
 
     def put_rooted(self, trace: Trace, order: int, now_s: float) -> None:
         """Let *trace* be decided sooner, since its root has come."""
@@ -96,7 +102,10 @@ class Lane:
         """The next bucket whose time has come; some of its traces may be decided already."""
         for queue in (self.due, self.rooted):
             if queue and queue[0].due_ms <= self.clock_ms:
-                return queue.popleft()
+                bucket = queue.popleft()
+                if bucket is self._latest:
+                    self._latest = None
+                return bucket
         self.next_due_ms = min(
             self.due[0].due_ms if self.due else NEVER,
             self.rooted[0].due_ms if self.rooted else NEVER,
@@ -112,6 +121,8 @@ class Lane:
             if bucket.traces:
                 return bucket
             self.due.popleft()
+            if bucket is self._latest:
+                self._latest = None
         return None
 
     def clear(self) -> None:
@@ -121,6 +132,7 @@ class Lane:
         for held in (self.traces, self.due, self.rooted, self.kept, self.batches):
             held.clear()
         self.next_due_ms = NEVER
+        self._latest = None
 
     def _queue(self, queue: deque[Bucket], wait_ms: int, order: int, now_s: float) -> Bucket:
         grain_ms = self._grain_ms

@@ -10,7 +10,6 @@ from bridge.processors.tail_sampling.policies.attributes import (
     StringAttribute,
 )
 from bridge.processors.tail_sampling.policies.compound import And, Drop, Not
-from bridge.processors.tail_sampling.policies.ottl import OttlCondition
 from bridge.processors.tail_sampling.policies.rates import (
     BytesLimiting,
     Composite,
@@ -33,6 +32,7 @@ from bridge.processors.tail_sampling.policy_options import (
     CompositeOptions,
     CompositeSubPolicyOptions,
     NegatablePolicyOptions,
+    OttlConditionOptions,
     PolicyOptions,
     SimplePolicyOptions,
 )
@@ -78,6 +78,13 @@ def _composite(options: CompositeOptions, times: Times) -> Policy:
     return Composite(total, shares, times.wall)
 
 
+def _ottl_condition(options: OttlConditionOptions) -> Policy:
+    # The language takes longer to import than all of the sampler, and most files do without it.
+    from bridge.processors.tail_sampling.policies.ottl import OttlCondition
+
+    return OttlCondition(options.span, options.spanevent, options.error_mode)
+
+
 _SIMPLE: dict[str, Callable[[Any, Times], Policy]] = {
     "always_sample": lambda own, times: AlwaysSample(),
     "latency": lambda own, times: Latency(own.threshold_ms, own.upper_threshold_ms),
@@ -105,5 +112,5 @@ _SIMPLE: dict[str, Callable[[Any, Times], Policy]] = {
     "span_count": lambda own, times: SpanCount(own.min_spans, own.max_spans),
     "trace_state": lambda own, times: TraceState(own.key, own.values),
     "trace_flags": lambda own, times: TraceFlags(),
-    "ottl_condition": lambda own, times: OttlCondition(own.span, own.spanevent, own.error_mode),
+    "ottl_condition": lambda own, times: _ottl_condition(own),
 }
