@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from bridge.core import Malformed, Signal
 from bridge.kafka.partitioners import Hasher, placer
 from bridge.wire import Piece, is_trace_id, native, split_many_by_partition
-from bridge.wire.native import Owner, Shared
 
 _KEYLESS = -1
 
@@ -13,13 +12,13 @@ _KEYLESS = -1
 def split_joined(
     signal: Signal,
     bodies: list[bytes],
-    owners: list[Owner],
+    owners: list[native.Owner],
     partitions: int,
     hasher: Hasher,
     *,
     bytes_max: int,
     nameless: int | None = None,
-) -> list[Shared[Owner]] | None:
+) -> list[native.Shared[native.Owner]] | None:
     """
     The pieces of all *bodies* together, by the partition that their traces hash to.
 
