@@ -25,7 +25,7 @@ demo: .venv/.set-up
 
 test: .venv/.set-up
 	@tools/set-up kafka
-	$(PYTEST) $(TESTS) $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile $(TESTS) $(ARGS)
 
 check: .venv/.set-up
 	.venv/bin/ruff check .
