@@ -12,7 +12,8 @@ from bridge.wire import otlp_json
 
 
 @pytest.mark.parametrize(
-    ("signal", "name"), [(signal, name) for signal, names in ENCODINGS.items() for name in names]
+    ("signal", "name"),
+    [(signal, name) for signal, names in ENCODINGS.items() for name in sorted(names)],
 )
 def test_every_encoding_of_the_configuration_exists(signal: Signal, name: str) -> None:
     """What validation lets through can be built."""
