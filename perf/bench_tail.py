@@ -44,8 +44,10 @@ def groups(spans: int) -> Iterator[list[tuple[int, bytes, int]]]:
     for number in range(traces):
         trace_id = dice.randbytes(16)
         begun = number * SPANS_PER_TRACE / RATE_PER_S
-        for _ in range(SPANS_PER_TRACE // SPANS_PER_SERVICE):
-            arrivals.append((begun + dice.random() * 2, dice.randrange(SERVICES), trace_id))
+        arrivals += [
+            (begun + dice.random() * 2, dice.randrange(SERVICES), trace_id)
+            for _ in range(SPANS_PER_TRACE // SPANS_PER_SERVICE)
+        ]
     arrivals.sort()
     for _, service, trace_id in arrivals:
         yield [(service, trace_id, dice.randrange(100_000_000)) for _ in range(2)]
