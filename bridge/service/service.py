@@ -47,7 +47,7 @@ class Service:
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
-        self.metrics = metrics or MetricRegistry()
+        self.metrics = metrics or MetricRegistry(strict=False)
         self._book = StatusBook(self._clock.wall)
         self.host = ServiceHost(self._book)
         self._assembly: Assembly | None = None

@@ -25,9 +25,13 @@ class MetricRegistry:
     Args:
         table:
             The names that may be asked for. A plugin's own metrics are added with `declare`.
+        strict:
+            Whether another name is a `KeyError`, as in tests. The service takes it into the
+            table instead, without a meaning: a figure must never stop data.
     """
 
-    def __init__(self, table: Mapping[str, MetricSpec] = METRICS) -> None:
+    def __init__(self, table: Mapping[str, MetricSpec] = METRICS, *, strict: bool = True) -> None:
+        self._strict = strict
         self._families = {name: Family(spec) for name, spec in table.items()}
 
     def declare(self, spec: MetricSpec) -> None:
@@ -88,6 +92,8 @@ class MetricRegistry:
 
     def _series(self, name: str, kind: Kind) -> dict[Series, Figure]:
         family = self._families.get(name)
+        if family is None and not self._strict:
+            family = self._families[name] = Family(MetricSpec(name, kind, f"{name}."))
         if family is None:
             raise KeyError(f"metric {name} is not in the table bridge/telemetry/table.py")
         if family.spec.kind is not kind:

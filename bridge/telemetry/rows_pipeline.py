@@ -137,6 +137,18 @@ PROCESSORS = (
     row("otelcol_processor_filter_logs_filtered", COUNTER, "Log records dropped.", "filter"),
     row("otelcol_processor_filter_datapoints_filtered", COUNTER, "Points dropped.", "filter"),
     row(
+        "otelcol_processor_probabilistic_sampler_count_traces_sampled",
+        COUNTER,
+        "Spans that were judged, by what decided and how.",
+        *("policy", "sampled"),
+    ),
+    row(
+        "otelcol_processor_probabilistic_sampler_count_logs_sampled",
+        COUNTER,
+        "Log records that were judged, by what decided and how.",
+        *("policy", "sampled"),
+    ),
+    row(
         "bridge_ottl_errors",
         COUNTER,
         "Items on which a statement or condition failed.",

@@ -56,3 +56,11 @@ def test_gauge_reads_when_looked_at_and_can_be_forgotten() -> None:
     registry.forget("depth", {"partition": "0"})
     registry.forget("depth", {"partition": "1"})
     assert list(registry.families()) == []
+
+
+def test_running_service_takes_unknown_names() -> None:
+    """A figure that nobody entered in the table must not stop the data that it counts."""
+    registry = MetricRegistry(TABLE, strict=False)
+    registry.counter("misses", {"a": "1"}).add(2)
+
+    assert registry.value("misses", {"a": "1"}) == 2
