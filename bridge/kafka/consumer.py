@@ -171,6 +171,18 @@ class ConsumerClient:
             raise kafka.KafkaError("a task of the client was cancelled") from error
         return found
 
+    @property
+    def broken(self) -> bool:
+        """
+        Whether a routine of aiokafka's has ended by a fault, so that only a new consumer helps.
+
+        Every poll raises that fault from then on (K21), whatever kind it is: a transport that was
+        closed under a request, for one, which looks like anything but a fault of Kafka's.
+        """
+        coordination = getattr(self._consumer._coordinator, "_coordination_task", None)
+        fetching = getattr(self._consumer._fetcher, "_fetch_task", None)
+        return any(task is not None and task.done() for task in (coordination, fetching))
+
     def assignment(self) -> frozenset[TopicPartition]:
         """The partitions that we have now."""
         return frozenset(self._consumer.assignment())

@@ -95,12 +95,13 @@ class Poller:
         records_max = max(1, min(_RECORDS_MAX, int(POLL_BYTES_AIM / self._record_bytes)))
         try:
             found = await self._client.poll(wanted, timeout_s, records_max)
-        except kafka.KafkaError as error:
-            self._rewind()
-            await self._failed(error)
         except Exception as error:  # noqa: BLE001 - decompressing raises whatever the codec does
             self._rewind()
-            self._suspect_all(error)
+            if not isinstance(error, kafka.KafkaError):
+                self._raise_unless_about_data(error)
+                self._suspect_all(error)
+            else:
+                await self._failed(error)
         else:
             await self._take(found)
 
@@ -141,7 +142,13 @@ class Poller:
             if lane.opened and (suspect is None or suspect.damaged_from is None):
                 self._client.seek(partition, lane.book.read_next)
 
+    def _raise_unless_about_data(self, error: Exception) -> None:
+        """What a dead consumer raises says nothing about records, and is raised for ever."""
+        if self._client.broken:
+            raise error
+
     async def _failed(self, error: kafka.KafkaError) -> None:
+        self._raise_unless_about_data(error)
         if isinstance(error, kafka.NoOffsetForPartitionError):
             return  # We seek where to begin ourselves.
         if isinstance(error, kafka.OffsetOutOfRangeError):
@@ -178,19 +185,25 @@ class Poller:
             return
         try:
             found = await self._client.poll([partition], PROBE_TIMEOUT_S, 1)
-        except kafka.CorruptRecordException:
-            self._damaged(partition, lane, suspect)
+        except kafka.CorruptRecordException as error:
+            self._damaged(partition, lane, suspect, error)
         except kafka.KafkaError as error:
             self._rewind()
             await self._failed(error)
-        except Exception:  # noqa: BLE001 - decompressing raises whatever the codec does
-            self._damaged(partition, lane, suspect)
+        except Exception as error:  # noqa: BLE001 - decompressing raises whatever the codec does
+            self._damaged(partition, lane, suspect, error)
         else:
             self._probed(partition, lane, suspect, found.get(partition, ()))
 
-    def _damaged(self, partition: TopicPartition, lane: Lane, suspect: Suspect) -> None:
-        position = self._client.position(partition)
+    def _damaged(
+        self, partition: TopicPartition, lane: Lane, suspect: Suspect, error: Exception
+    ) -> None:
+        self._raise_unless_about_data(error)
+        position, end = self._client.position(partition), self._client.high_watermark(partition)
         if position is not None and not lane.closed:
+            # What was not even fetched cannot be damaged, and must not be skipped over.
+            if end is None or position >= end[0]:
+                raise error
             self._client.seek(partition, suspect.failed_at(position, self._clock.monotonic()))
 
     def _probed(

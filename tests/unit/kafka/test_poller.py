@@ -179,6 +179,63 @@ async def test_poller_damaged_batch_becomes_one_poisonous_record(error: Exceptio
     assert isinstance(damaged[0].record, Unreadable)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("unable to perform operation on a closed transport"), kafka.NodeNotReadyError()],
+)
+async def test_poller_fault_of_a_dead_consumer_says_nothing_about_records(
+    error: Exception,
+) -> None:
+    """Once aiokafka's routines ended, every poll fails: no record is taken for damaged."""
+    async with asyncio.TaskGroup() as group:
+        rig = Rig(group)
+        rig.client.broken = True
+        rig.client.ends = {ONE: (5, 0), TWO: (5, 0)}
+        rig.client.polls.append(error)
+
+        with pytest.raises(type(error)):
+            await rig.poller.run()
+
+    assert rig.handler.delivered == []
+    assert rig.lane(ONE).book.read_next == 0
+
+
+async def test_poller_consumer_that_dies_in_a_search_ends_it() -> None:
+    """A fault that comes while damage is searched for is no further damage."""
+    async with asyncio.TaskGroup() as group:
+        rig = Rig(group)
+        rig.client.polls.append(ValueError("zstd: bad frame"))
+        rig.client.ends = {ONE: (5, 0), TWO: (5, 0)}
+        rig.client.positions = {ONE: 0, TWO: 0}
+        rig.client.probes = {where: deque([RuntimeError("closed")]) for where in (ONE, TWO)}
+        answer = rig.client.poll
+
+        async def die_at_a_probe(partitions: Any, timeout_s: float, records_max: int) -> Any:
+            rig.client.broken = len(partitions) == 1
+            return await answer(partitions, timeout_s, records_max)
+
+        rig.client.poll = die_at_a_probe  # type: ignore[method-assign]  # Only here.
+        with pytest.raises(RuntimeError, match="closed"):
+            await rig.poller.run()
+
+    assert rig.handler.delivered == []
+
+
+async def test_poller_damage_ends_where_the_log_does() -> None:
+    """Offsets that were not even fetched are never skipped as damaged."""
+    async with asyncio.TaskGroup() as group:
+        rig = Rig(group)
+        rig.client.polls.append(ValueError("zstd: bad frame"))
+        rig.client.ends = {ONE: (2, 0), TWO: (0, 0)}
+        rig.client.positions = {ONE: 0, TWO: 0}
+        rig.client.probes = {ONE: deque([ValueError("zstd: bad frame")] * 9), TWO: deque()}
+
+        with pytest.raises(ValueError, match="bad frame"):
+            await rig.poller.run()
+
+    assert max(offset for where, offset in rig.client.seeks if where == ONE) == 2
+
+
 async def _note(seen: list[Any], entries: tuple[Any, ...]) -> None:
     seen += entries
 
