@@ -30,4 +30,5 @@ def test_intake_charges_what_traces_cost(rig: Callable[..., Rig], spans: int) ->
     charged = own.engine.ledger.undecided_bytes - sum(len(body) for body in bodies)
     assert traces * (TRACE_BYTES + spans * RANGE_BYTES) == charged
 
-    assert 0.7 < charged / allocated < 1.4
+    # The Python form of the scan shares the ints of neighbouring ranges, the compiled one does not.
+    assert 0.7 < charged / allocated < 1.6
