@@ -85,10 +85,6 @@ _GROUP = "otelcol_processor_groupbytrace_"
 GROUP_BY_TRACE = (
     row(_GROUP + "num_traces_in_memory", GAUGE, "Traces that are gathered."),
     row(_GROUP + "traces_released", COUNTER, "Traces that were passed on."),
-    row(_GROUP + "spans_released", COUNTER, "Spans that were passed on."),
-    row(_GROUP + "traces_evicted", COUNTER, "Traces passed on before their time."),
-    row(_GROUP + "incomplete_releases", COUNTER, "Traces passed on without a root span."),
-    row(_GROUP + "num_events_in_queue", GAUGE, "Events that wait; there is no queue here."),
 )
 
 
