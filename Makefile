@@ -7,11 +7,12 @@ ARGS :=
 KEEP :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench interop protos
+.PHONY: help demo test faults check bench interop protos
 
 help:
 	@echo "make demo    the whole bridge in one process: sends traces through it (KEEP=1: stays)"
 	@echo "make test    all tests, with a real Apache Kafka (TESTS=path ARGS='-k name')"
+	@echo "make faults  all fault scenarios on a cluster of three nodes, with a table"
 	@echo "make check   format, lint, types, architecture, documentation"
 	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
 	@echo "make interop against an OpenTelemetry Collector and h2spec, built from Go modules"
@@ -25,7 +26,11 @@ demo: .venv/.set-up
 
 test: .venv/.set-up
 	@tools/set-up kafka
-	$(PYTEST) -n 2 --dist loadfile $(TESTS) $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile --ignore=tests/faults $(TESTS) $(ARGS)
+
+faults: .venv/.set-up
+	@tools/set-up kafka
+	$(PYTEST) tests/faults --faults $(ARGS)
 
 check: .venv/.set-up
 	.venv/bin/ruff check .

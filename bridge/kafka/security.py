@@ -240,9 +240,7 @@ class MskToken(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka is not 
 
     def __init__(self, region: str) -> None:
         try:
-            from aws_msk_iam_sasl_signer import (  # type: ignore[import-not-found]  # optional
-                MSKAuthTokenProvider,
-            )
+            from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
         except ImportError as error:
             raise ConfigError(
                 "mechanism AWS_MSK_IAM_OAUTHBEARER needs the signer library: "
