@@ -172,16 +172,21 @@ class ConsumerClient:
         return found
 
     @property
-    def broken(self) -> bool:
+    def broken(self) -> str:
         """
-        Whether a routine of aiokafka's has ended by a fault, so that only a new consumer helps.
+        Which routine of aiokafka's has ended by a fault, so that only a new consumer helps.
 
-        Every poll raises that fault from then on (K21), whatever kind it is: a transport that was
-        closed under a request, for one, which looks like anything but a fault of Kafka's.
+        Without coordination or fetching every poll raises that fault from then on (K21), whatever
+        kind it is: a transport that was closed under a request, for one, which looks like
+        anything but a fault of Kafka's. Without metadata nothing is raised at all, and commits
+        wait for ever for a coordinator that nobody looks for.
         """
-        coordination = getattr(self._consumer._coordinator, "_coordination_task", None)
-        fetching = getattr(self._consumer._fetcher, "_fetch_task", None)
-        return any(task is not None and task.done() for task in (coordination, fetching))
+        routines = {
+            "coordination": getattr(self._consumer._coordinator, "_coordination_task", None),
+            "fetching": getattr(self._consumer._fetcher, "_fetch_task", None),
+            "metadata": self._consumer._client._sync_task,
+        }
+        return next((name for name, task in routines.items() if task and task.done()), "")
 
     def assignment(self) -> frozenset[TopicPartition]:
         """The partitions that we have now."""

@@ -76,6 +76,8 @@ class Poller:
         await self.may_run.wait()
         while True:
             await self._poll()
+            if routine := self._client.broken:
+                raise kafka.KafkaError(f"the Kafka client's {routine} routine ended")
             for partition in list(self._suspects):
                 await self._probe(partition)
 

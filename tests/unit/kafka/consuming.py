@@ -42,7 +42,7 @@ class FakeClient:
     seeks: list[tuple[TopicPartition, int]] = field(default_factory=list)
     paused: dict[TopicPartition, bool] = field(default_factory=dict)
     committed_offsets: dict[TopicPartition, Committed] = field(default_factory=dict)
-    broken: bool = False
+    broken: str = ""
 
     async def poll(
         self, partitions: Iterable[TopicPartition], timeout_s: float, records_max: int

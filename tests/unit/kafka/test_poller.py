@@ -189,7 +189,7 @@ async def test_poller_fault_of_a_dead_consumer_says_nothing_about_records(
     """Once aiokafka's routines ended, every poll fails: no record is taken for damaged."""
     async with asyncio.TaskGroup() as group:
         rig = Rig(group)
-        rig.client.broken = True
+        rig.client.broken = "coordination"
         rig.client.ends = {ONE: (5, 0), TWO: (5, 0)}
         rig.client.polls.append(error)
 
@@ -198,6 +198,17 @@ async def test_poller_fault_of_a_dead_consumer_says_nothing_about_records(
 
     assert rig.handler.delivered == []
     assert rig.lane(ONE).book.read_next == 0
+
+
+async def test_poller_ends_when_a_routine_died_in_silence() -> None:
+    """Without its metadata routine a consumer polls well and never commits again."""
+    async with asyncio.TaskGroup() as group:
+        rig = Rig(group)
+        rig.client.broken = "metadata"
+        rig.client.polls.append({ONE: [record(0)]})
+
+        with pytest.raises(kafka.KafkaError, match="metadata routine ended"):
+            await rig.poller.run()
 
 
 async def test_poller_consumer_that_dies_in_a_search_ends_it() -> None:
@@ -211,7 +222,7 @@ async def test_poller_consumer_that_dies_in_a_search_ends_it() -> None:
         answer = rig.client.poll
 
         async def die_at_a_probe(partitions: Any, timeout_s: float, records_max: int) -> Any:
-            rig.client.broken = len(partitions) == 1
+            rig.client.broken = "fetching" if len(partitions) == 1 else ""
             return await answer(partitions, timeout_s, records_max)
 
         rig.client.poll = die_at_a_probe  # type: ignore[method-assign]  # Only here.
