@@ -10,7 +10,7 @@ import ssl
 
 import aiokafka.errors as kafka
 
-from bridge.core import DeliveryError, Denied, Refused, TooLarge, Unavailable
+from bridge.core import DeliveryError, Denied, TooLarge, Unavailable
 
 _CREDENTIALS = (
     kafka.AuthenticationFailedError,
@@ -63,8 +63,6 @@ def map_kafka_error(
         return TooLarge(
             f"cannot {what}: {reason}; the topic's max.message.bytes is smaller than the batch"
         )
-    if isinstance(error, kafka.InvalidTimestampError):
-        return Refused(f"cannot {what}: {reason}")
     return Unavailable(f"cannot {what}: {reason}")
 
 
@@ -106,6 +104,13 @@ def _resource_hint(error: BaseException, topic: str, group: str, principal: str)
         )
     if isinstance(error, kafka.InvalidTopicError):
         return "a topic name has 1 to 249 letters, digits, dots, underscores or hyphens"
+    if isinstance(error, kafka.InvalidTimestampError):
+        # Time stamps are ours, not the sender's: its data must not be refused for them.
+        return (
+            "set the clock of this machine, or let the brokers stamp records: kafka-configs "
+            f"--bootstrap-server {_ANY_BROKER} --alter --entity-type topics --entity-name {topic} "
+            "--add-config message.timestamp.type=LogAppendTime"
+        )
     if isinstance(error, kafka.InvalidRequiredAcksError):
         return "set producer.required_acks to all, 1 or 0"
     if isinstance(error, kafka.PolicyViolationError):

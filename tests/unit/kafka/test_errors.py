@@ -5,7 +5,7 @@ import ssl
 import aiokafka.errors as kafka
 import pytest
 
-from bridge.core import Denied, Malformed, Refused, TooLarge, Unavailable
+from bridge.core import Denied, Malformed, TooLarge, Unavailable
 from bridge.kafka import is_denied, map_kafka_error
 
 DENIED = [
@@ -22,6 +22,7 @@ DENIED = [
     (kafka.UnsupportedSaslMechanismError(), "sasl.enabled.mechanisms"),
     (kafka.UnsupportedVersionError(), "Kafka 2.1"),
     (kafka.InvalidRequiredAcksError(), "required_acks"),
+    (kafka.InvalidTimestampError(), "clock of this machine"),
     (kafka.PolicyViolationError(), "policy"),
     (ssl.SSLCertVerificationError("unable to get local issuer"), "tls.ca_file"),
     (ssl.SSLError("wrong version number"), "openssl s_client"),
@@ -62,9 +63,8 @@ def test_error_that_may_pass_is_unavailable(error: BaseException) -> None:
 
 
 def test_error_about_the_data_is_permanent() -> None:
-    """Sizes and timestamps."""
+    """Sizes."""
     assert isinstance(map_kafka_error(kafka.MessageSizeTooLargeError(), what="write"), TooLarge)
-    assert isinstance(map_kafka_error(kafka.InvalidTimestampError(), what="write"), Refused)
 
 
 def test_error_of_ours_passes_through() -> None:
