@@ -23,6 +23,11 @@ _FOREIGN = {
     "hpack": logging.ERROR,
 }
 
+# Local variables stay out of tracebacks: those of a Kafka client hold the password in clear.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 
 def configure_logging(options: LogSettings) -> None:
     """
@@ -39,10 +44,12 @@ def configure_logging(options: LogSettings) -> None:
     ]
     renderer: structlog.typing.Processor
     if options.encoding == "json":
-        shared.append(structlog.processors.dict_tracebacks)
+        shared.append(_TRACEBACKS)
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=_wants_colours())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=_wants_colours(), exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
@@ -54,3 +55,24 @@ def test_console_has_no_colours_in_a_pipe(capsys: pytest.CaptureFixture[str]) ->
 
     assert "\x1b" not in (text := capsys.readouterr().err)
     assert "plain" in text
+
+
+@pytest.mark.parametrize("encoding", ["console", "json"])
+@pytest.mark.parametrize("own", [True, False])
+def test_tracebacks_show_no_local_variables(
+    capsys: pytest.CaptureFixture[str], encoding: Literal["console", "json"], own: bool
+) -> None:
+    """Those of a Kafka client hold the password in clear."""
+    configure_logging(LogSettings(encoding=encoding))
+    password = "-".join(("canary", "9f3a"))
+    try:
+        raise ValueError("told")
+    except ValueError:
+        if own:
+            structlog.get_logger().exception("failed")
+        else:
+            logging.getLogger("some.library").exception("failed")
+    text = capsys.readouterr().err
+
+    assert "told" in text
+    assert password not in text
