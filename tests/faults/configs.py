@@ -44,9 +44,11 @@ def process(
     *,
     exporter: Config | None = None,
     http: bool = False,
+    processors: Config | None = None,
     **kafka: Any,
 ) -> Config:
-    """Kafka in, batches, OTLP out over gRPC, or over HTTP."""
+    """Kafka in, batches or other *processors*, OTLP out over gRPC, or over HTTP."""
+    stages = {"batch": {}} if processors is None else processors
     name = "otlphttp" if http else "otlp"
     target = {"endpoint": f"http://{backend}" if http else backend, "tls": {"insecure": True}}
     # Ten seconds between attempts are right for a backend and long for a test.
@@ -67,13 +69,17 @@ def process(
                 **kafka,
             }
         },
-        "processors": {"batch": {}},
+        "processors": stages,
         "exporters": {name: {**target, "retry_on_failure": retry, **(exporter or {})}},
         "service": {
             "telemetry": {"metrics": {"address": f"127.0.0.1:{metrics}"}},
             "extensions": ["health_check"],
             "pipelines": {
-                "traces": {"receivers": ["kafka"], "processors": ["batch"], "exporters": [name]}
+                "traces": {
+                    "receivers": ["kafka"],
+                    "processors": list(stages),
+                    "exporters": [name],
+                }
             },
         },
     }

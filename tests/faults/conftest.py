@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.clock import Clock, build_clock
 from tests.faults.cluster import Cluster, ProxiedKafka
 from tests.faults.scene import Scene
 from tests.faults.table import Row, Table
@@ -124,3 +125,9 @@ def scene(cluster: Cluster, tmp_path: Path, seed: int, row: Row) -> Callable[...
         return Scene(cluster, tmp_path, seed, row, **fields)
 
     return make
+
+
+@pytest.fixture
+def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that the scenario moves, for the processes that it starts."""
+    return build_clock(tmp_path, monkeypatch)

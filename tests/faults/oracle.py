@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bridge.core import Signal
@@ -48,6 +49,7 @@ class Oracle:
     deliveries: Counter[bytes] = field(default_factory=Counter)
     dead_lettered_at: dict[bytes, float] = field(default_factory=dict)
     settled_otherwise: set[bytes] = field(default_factory=set)
+    by_rule: set[bytes] = field(default_factory=set)
     altered: set[bytes] = field(default_factory=set)
     resent: Counter[bytes] = field(default_factory=Counter)
     unanswered_by_backend: Counter[bytes] = field(default_factory=Counter)
@@ -100,6 +102,7 @@ class Oracle:
     def drop(self, ids: Iterable[bytes]) -> None:
         """A named rule of the configuration says that *ids* are dropped."""
         ids = list(ids)
+        self.by_rule.update(ids)
         self.ledger.dropped(ids)
         self.settled_otherwise.update(ids)
 
@@ -168,7 +171,7 @@ class OracleBackend(Backend):
     async def _receive(
         self, signal: Signal, body: bytes, transport: str, metadata: dict[str, str]
     ) -> tuple[Answer, int]:
-        ids = frozenset(key for key, _ in digests(body)) if signal is Signal.TRACES else frozenset()
+        ids = _ids(body) if signal is Signal.TRACES else frozenset()
         if self.refuse_ids & ids:
             answer = Answer(3, 400, "not wanted")
             self.attempts.append(Attempt(time.monotonic(), answer, ids))
@@ -179,3 +182,10 @@ class OracleBackend(Backend):
         if answer.rejected_items:
             self._oracle.reject(ids)
         return answer, items
+
+
+def _ids(body: bytes) -> frozenset[bytes]:
+    try:
+        return frozenset(key for key, _ in digests(body))
+    except DecodeError:
+        return frozenset()  # The backend itself refuses it.

@@ -189,10 +189,10 @@ async def test_answers_cut_by_a_reset_are_ambiguous_and_repeated(
         # The settings of a new connection are an answer too, of less than 100 bytes.
         proxy.network = Network(reset_after_answer_bytes=100)
         await asyncio.sleep(8)
+        proxy.heal()
         for attempt in s.backend.attempts[mark:]:
             s.oracle.unanswered_by_backend.update(attempt.ids)
         retries = await s.bridges["process"].total("bridge_exporter_retries")
-        proxy.heal()
         await s.settle()
         s.row.notes.append(f"{proxy.resets} answers cut, {retries:.0f} repetitions")
 

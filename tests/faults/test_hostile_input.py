@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import io
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -42,7 +43,7 @@ class Target:
         named |= {key.replace("_", "-"): value for key, value in headers.items()}
         async with aiohttp.ClientSession() as session:
             with suppress(aiohttp.ClientError):
-                async with session.post(url, data=body, headers=named) as response:
+                async with session.post(url, data=io.BytesIO(body), headers=named) as response:
                     await response.read()
                     return response.status
         return 0
@@ -107,13 +108,20 @@ class Raw:
         payload = await self.reader.readexactly(int.from_bytes(head[:3], "big"))
         return head[3], int.from_bytes(head[5:9], "big"), payload
 
-    async def goaway_code(self) -> int:
-        """The code with which the connection ends."""
+    async def wait_ended(self) -> int | None:
+        """
+        Wait for the end, and give its code.
+
+        `None` if the end was a reset: the kernel throws away what we did not read before it.
+        """
         async with asyncio.timeout(20):
-            while True:
-                kind, _, payload = await self.frame()
-                if kind == 7:
-                    return int.from_bytes(payload[4:8], "big")
+            try:
+                while True:
+                    kind, _, payload = await self.frame()
+                    if kind == 7:
+                        return int.from_bytes(payload[4:8], "big")
+            except (OSError, asyncio.IncompleteReadError):
+                return None
 
     def close(self) -> None:
         """Close it at once."""
@@ -338,14 +346,16 @@ async def test_rapid_reset_ends_its_connection_cheaply(scene: Callable[..., Scen
         raw = await Raw.connect(s.endpoints()[0])
         cpu = target.bridge.cpu_s
         for stream in range(1, 20_001, 2):
+            if raw.writer.is_closing():
+                break
             raw.send(1, 4, stream, head)
             raw.send(3, 0, stream, b"\0\0\0\x08")
-        code = await raw.goaway_code()
+        code = await raw.wait_ended()
         cpu = target.bridge.cpu_s - cpu
         raw.close()
         s.row.notes.append(f"{cpu:.2f} s of CPU, honest load included")
 
-        assert code == ENHANCE_YOUR_CALM
+        assert code in (ENHANCE_YOUR_CALM, None)
         assert cpu < 0.5
 
 
@@ -373,11 +383,10 @@ async def test_control_frame_floods_end_their_connection(
             raw.send(1, 5, 1, bytes(first))
             for stream in range(3, 1_203, 2):
                 raw.send(1, 5, stream, b"\x83" + b"\xbe" * 4_000)
-        with suppress(asyncio.IncompleteReadError, OSError):
-            code = await raw.goaway_code()
-            assert code == ENHANCE_YOUR_CALM
+        code = await raw.wait_ended()
         cpu = target.bridge.cpu_s - cpu
         raw.close()
         s.row.notes.append(f"{kind}: {cpu:.2f} s of CPU, honest load included")
 
+        assert code in (ENHANCE_YOUR_CALM, None)
         assert cpu < 1.0
