@@ -8,6 +8,7 @@ have their attributes in one order, so each place in a program remembers where i
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bridge.ottl import native
 from bridge.ottl.codec import (
     decode,
     decode_pairs,
@@ -19,6 +20,11 @@ from bridge.ottl.codec import (
 )
 
 _KEY, _VALUE = 0x0A, 0x12
+
+REMEMBERED_MAX = 4096
+"""Keys about which one statement remembers what to do."""
+
+_compiled = native.compiled
 
 
 class Key:
@@ -39,6 +45,11 @@ class Key:
         Raises:
             OttlError: If the value has no place in an attribute.
         """
+        if _compiled is not None:
+            pair = _compiled.pair(self.prefix, value)
+            if pair is not NotImplemented:
+                made: bytes = pair
+                return made
         return self.raw_pair(encode(value))
 
     def raw_pair(self, value: bytes) -> bytes:
@@ -53,39 +64,34 @@ class Attributes:
     Args:
         pairs:
             The serialized pairs in order; taken over.
-        original:
-            Bytes that contain all of them: a key that does not occur there is not in the map.
     """
 
-    __slots__ = ("changed", "original", "pairs")
+    __slots__ = ("changed", "pairs")
 
-    def __init__(self, pairs: list[bytes], original: bytes | None = None) -> None:
+    def __init__(self, pairs: list[bytes]) -> None:
         self.pairs = pairs
-        self.original = original
         self.changed = False
-
-    def __len__(self) -> int:
-        return len(self.pairs)
 
     def find(self, key: Key) -> int:
         """The index of *key*, or -1."""
+        if _compiled is None:
+            return self._find(key)
+        index: int = _compiled.find(self.pairs, key.name, key.hint)
+        if index >= 0:
+            key.hint = index
+        return index
+
+    def _find(self, key: Key) -> int:
         pairs, prefix, hint = self.pairs, key.prefix, key.hint
-        if hint < len(pairs):
-            pair = pairs[hint]
-            if pair.startswith(prefix) or (pair.endswith(prefix) and pair[0] == _VALUE):
-                return hint
-        if self.original is not None and key.name not in self.original:
-            return -1
+        if hint < len(pairs) and pairs[hint].startswith(prefix):
+            return hint
         for index, pair in enumerate(pairs):
             if pair.startswith(prefix):
                 key.hint = index
                 return index
-        return self._find_slowly(key)
-
-    def _find_slowly(self, key: Key) -> int:
-        """The same for pairs whose key stands behind the value, or that are laid out strangely."""
-        for index, pair in enumerate(self.pairs):
-            if pair and pair[0] != _KEY and split_pair(pair)[0] == key.text:
+        # Some senders write the key behind the value, or lay it out strangely.
+        for index, pair in enumerate(pairs):
+            if pair[:1] != b"\x0a" and split_pair(pair)[0] == key.text:
                 key.hint = index
                 return index
         return -1
@@ -93,13 +99,16 @@ class Attributes:
     def get(self, key: Key) -> Any:
         """The value under *key*; nil if there is none."""
         index = self.find(key)
-        if index < 0:
-            return None
-        return decode(_value_of(self.pairs[index], key.prefix))
+        return None if index < 0 else self.value_at(index, key)
 
     def value_at(self, index: int, key: Key) -> Any:
         """The value of the pair of *key* at *index*."""
-        return decode(_value_of(self.pairs[index], key.prefix))
+        pair = self.pairs[index]
+        if _compiled is not None:
+            value = _compiled.read(pair)
+            if value is not NotImplemented:
+                return value
+        return decode(_value_of(pair, key.prefix))
 
     def get_raw(self, key: Key) -> bytes | None:
         """The serialized value under *key*."""
@@ -119,7 +128,6 @@ class Attributes:
         """Put an already serialized *pair* of *key*."""
         index = self.find(key)
         if index < 0:
-            self.original = None
             self.pairs.append(pair)
         elif self.pairs[index] == pair:
             return
@@ -139,16 +147,47 @@ class Attributes:
         for pair in self.pairs:
             yield split_pair(pair)[0]
 
-    def keep(self, wanted: Callable[[str], bool]) -> None:
-        """Drop the pairs whose key is not *wanted*."""
-        kept = [pair for pair in self.pairs if wanted(split_pair(pair)[0])]
+    def keep(self, wanted: Callable[[str], bool], answers: dict[bytes, bool]) -> None:
+        """
+        Drop the pairs whose key is not *wanted*.
+
+        Args:
+            answers:
+                What *wanted* said about keys before; kept by the caller for as long as it says the
+                same. At most `REMEMBERED_MAX` stay.
+        """
+        kept = None if _compiled is None else _compiled.kept(self.pairs, answers)
+        if kept is None:
+            kept = self._kept(wanted, answers)
         if len(kept) != len(self.pairs):
             self.pairs = kept
             self.changed = True
 
-    def rewrite_texts(self, change: Callable[[str], str | None]) -> None:
-        """Give each text value to *change*; what it returns replaces it, None leaves it."""
+    def _kept(self, wanted: Callable[[str], bool], answers: dict[bytes, bool]) -> list[bytes]:
+        if len(answers) > REMEMBERED_MAX:
+            answers.clear()
+        kept = []
+        for pair in self.pairs:
+            key = split_pair(pair)[0]
+            name = key.encode("utf-8", "surrogateescape")
+            answer = answers.get(name)
+            if answer is None:
+                answer = answers[name] = wanted(key)
+            if answer:
+                kept.append(pair)
+        return kept
+
+    def rewrite_texts(self, change: Callable[[str], str | None], above: int = 0) -> None:
+        """
+        Give each text value to *change*; what it returns replaces it, None leaves it.
+
+        Args:
+            above:
+                Texts of so many bytes or less need not be given.
+        """
         for index, pair in enumerate(self.pairs):
+            if len(pair) <= above:
+                continue
             key, data = split_pair(pair)
             if data[:1] != b"\x0a":
                 continue
@@ -172,7 +211,6 @@ class Attributes:
         pairs = encode_pairs(values)
         if pairs != self.pairs:
             self.pairs = pairs
-            self.original = None
             self.changed = True
 
 

@@ -8,6 +8,7 @@ here.
 from collections.abc import Callable
 from typing import Any
 
+from bridge.ottl import glance
 from bridge.ottl.errors import OttlError, OttlSyntaxError
 from bridge.ottl.expressions import NEEDLES_MAX, Cursor, Expression, Needles, Place, Test
 from bridge.ottl.values import COMPARE, type_name
@@ -34,7 +35,24 @@ def compare(operator: str, left: Expression, right: Expression) -> Test:
 
     safe = _is_safe(left) and _is_safe(right)
     needles = _needles(operator, left, right) if safe else None
-    return Test(run, needles=needles, safe=safe)
+    outer = run if safe and _is_outer(left) and _is_outer(right) else None
+    return Test(run, needles=needles, safe=safe, probe=_probe(operator, left, right), outer=outer)
+
+
+def _is_outer(expression: Expression) -> bool:
+    return expression.literal or (isinstance(expression, Place) and expression.outer)
+
+
+def _probe(operator: str, left: Expression, right: Expression) -> glance.Probe | None:
+    """Decides by a look at the bytes, where one side is a literal."""
+    apply = COMPARE[operator]
+    if isinstance(left, Place) and left.glance is not None and right.literal:
+        value = right.value
+        return left.glance(lambda found: apply(found, value))
+    if isinstance(right, Place) and right.glance is not None and left.literal:
+        value = left.value
+        return right.glance(lambda found: apply(value, found))
+    return None
 
 
 def _against_literal(operator: str, left: Expression, value: Any) -> Decide | None:
@@ -65,7 +83,7 @@ def _is_safe(expression: Expression) -> bool:
     """Whether reading can never fail: literals, fields and single literal keys."""
     if expression.literal:
         return True
-    return isinstance(expression, Place) and (expression.text_field or expression.key is not None)
+    return isinstance(expression, Place) and expression.safe
 
 
 def _needles(operator: str, left: Expression, right: Expression) -> Needles | None:
@@ -125,37 +143,63 @@ def combine_all(tests: list[Test]) -> Test:
         return Test.always(True)
     if len(left) == 1:
         return left[0]
-    needles = _needed_by_all(left)
-    safe = all(test.safe for test in left)
     first, *rest = (test.run for test in left)
-    if len(rest) == 1:
-        second = rest[0]
-        return Test(lambda cursor: first(cursor) and second(cursor), needles=needles, safe=safe)
 
     def run(cursor: Cursor) -> bool:
         if not first(cursor):
             return False
         return all(decide(cursor) for decide in rest)
 
-    return Test(run, needles=needles, safe=safe)
+    if len(rest) == 1:
+        second = rest[0]
+
+        def run(cursor: Cursor) -> bool:
+            return first(cursor) and second(cursor)
+
+    return Test(
+        run,
+        needles=_needed_by_all(left),
+        safe=all(test.safe for test in left),
+        probe=_probe_of_all(left),
+        outer=_outer_of_all(left),
+    )
+
+
+def _unfailing(tests: list[Test]) -> list[Test]:
+    """
+    The tests up to the first that may fail, and that one.
+
+    While nothing can fail, one false part makes the whole false; behind a test that may fail
+    nothing counts, since its error comes first.
+    """
+    for index, test in enumerate(tests):
+        if not test.safe:
+            return tests[: index + 1]
+    return tests
+
+
+def _probe_of_all(tests: list[Test]) -> glance.Probe | None:
+    probes = [test.probe for test in _unfailing(tests) if test.probe is not None]
+    return glance.all_of(probes) if probes else None
+
+
+def _outer_of_all(tests: list[Test]) -> Decide | None:
+    outers = [test.outer for test in _unfailing(tests) if test.outer is not None]
+    if not outers:
+        return None
+    return lambda cursor: all(outer(cursor) for outer in outers)
 
 
 def _needed_by_all(tests: list[Test]) -> Needles | None:
-    """
-    What the first tests need: while nothing can fail, one false part makes the whole false.
-
-    Behind a test that may fail nothing counts, since its error comes first.
-    """
+    """What the first tests need."""
     found: Needles | None = None
-    for test in tests:
+    for test in _unfailing(tests):
         needles = test.needles
         if needles is not None:
             if found is None:
                 found = needles
             elif len(found) * len(needles) <= NEEDLES_MAX:
                 found = tuple((*one, *other) for one in found for other in needles)
-        if not test.safe:
-            break
     return found
 
 
@@ -174,7 +218,27 @@ def combine_any(tests: list[Test]) -> Test:
     def run(cursor: Cursor) -> bool:
         return any(decide(cursor) for decide in runs)
 
-    return Test(run, needles=needed_by_any(left), safe=safe)
+    return Test(
+        run,
+        needles=needed_by_any(left),
+        safe=safe,
+        probe=probe_of_any(left),
+        outer=outer_of_any(left),
+    )
+
+
+def probe_of_any(tests: list[Test]) -> glance.Probe | None:
+    """A probe for "any of these holds", if each of them has one."""
+    probes = [test.probe for test in tests if test.probe is not None]
+    return glance.any_of(probes) if tests and len(probes) == len(tests) else None
+
+
+def outer_of_any(tests: list[Test]) -> Decide | None:
+    """What must hold for the scope for any of the tests to hold, if each of them has that."""
+    outers = [test.outer for test in tests if test.outer is not None]
+    if not tests or len(outers) < len(tests):
+        return None
+    return lambda cursor: any(outer(cursor) for outer in outers)
 
 
 def needed_by_any(tests: list[Test]) -> Needles | None:

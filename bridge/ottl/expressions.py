@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.ottl.attributes import Attributes, Key
+from bridge.ottl.glance import Glance, Probe
 from bridge.ottl.nodes import Payload
 
 Needles = tuple[tuple[bytes, ...], ...]
@@ -72,11 +73,28 @@ class Place(Expression):
             Bytes without which the value of an item is nil.
         text_field:
             Whether it is a plain text field of the item's own bytes.
+        glance:
+            Reads the value from the item's bytes, where that is possible.
+        outer:
+            Whether it belongs to the resource or scope: all items of a scope share it.
+        safe:
+            Whether reading can never fail.
 
     `steps` is the way to it: the context, the names and the literal keys.
     """
 
-    __slots__ = ("attributes", "holder", "key", "needle", "set", "steps", "text_field")
+    __slots__ = (
+        "attributes",
+        "glance",
+        "holder",
+        "key",
+        "needle",
+        "outer",
+        "safe",
+        "set",
+        "steps",
+        "text_field",
+    )
 
     def __init__(
         self,
@@ -88,6 +106,9 @@ class Place(Expression):
         key: Key | None = None,
         needle: bytes | None = None,
         text_field: bool = False,
+        glance: Glance | None = None,
+        outer: bool = False,
+        safe: bool = False,
     ) -> None:
         super().__init__(get)
         self.set = put
@@ -96,6 +117,9 @@ class Place(Expression):
         self.key = key
         self.needle = needle
         self.text_field = text_field
+        self.glance = glance
+        self.outer = outer
+        self.safe = safe or text_field or key is not None
         self.steps: tuple[object, ...] = ()
 
     def encloses(self, other: "Place") -> bool:
@@ -116,9 +140,13 @@ class Test:
             See `Needles`; `None` if nothing is known.
         safe:
             Whether it can never fail.
+        probe:
+            Decides from an item's bytes whether the test is worth running.
+        outer:
+            What must hold for the scope at hand for the test to hold for any of its items.
     """
 
-    __slots__ = ("constant", "needles", "run", "safe")
+    __slots__ = ("constant", "needles", "outer", "probe", "run", "safe")
 
     def __init__(
         self,
@@ -127,8 +155,12 @@ class Test:
         constant: bool | None = None,
         needles: Needles | None = None,
         safe: bool = False,
+        probe: Probe | None = None,
+        outer: Callable[[Cursor], bool] | None = None,
     ) -> None:
         self.run = run
+        self.probe = probe
+        self.outer = outer
         self.constant = constant
         self.needles = needles
         self.safe = safe

@@ -6,10 +6,11 @@ written anew.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from bridge.core import Signal
-from bridge.ottl.expressions import Cursor, Needles, possible
+from bridge.ottl.expressions import Cursor, Needles
+from bridge.ottl.glance import Probe
 from bridge.ottl.nodes import MetricNode, Payload, ResourceNode, ScopeNode, SpanNode
 from bridge.ottl.sequences import Failed
 
@@ -18,6 +19,11 @@ class Decider(Protocol):
     """Something that says whether the item at hand is to be dropped."""
 
     needles: Needles | None
+    """What a request's bytes must hold for anything to be dropped; `None` if that is not known."""
+    probe: Probe | None
+    """False for the bytes of an item that surely stays."""
+    outer: Callable[[Cursor], bool] | None
+    """False for a scope of which every item surely stays."""
 
     def hold(self, cursor: Cursor) -> bool:
         """
@@ -133,6 +139,9 @@ class _Pass:
         raws = scope.raws
         if rules.item is None and rules.part is None:
             return not raws
+        outer = None if rules.item is None or rules.part is not None else rules.item.outer
+        if outer is not None and not outer(cursor):
+            return not raws
         kept = self._kept(scope, raws, cursor)
         if kept is not None:
             scope.keep(kept)
@@ -141,33 +150,35 @@ class _Pass:
 
     def _kept(self, scope: ScopeNode, raws: list[bytes], cursor: Cursor) -> list[bytes] | None:
         """The items that stay; `None` if all do, just as they are."""
-        item, part, parts = self._rules.item, self._rules.part, self._parts
-        needles = None if item is None or part is not None else item.needles
-        kept: list[bytes] = []
-        changed = False
-        for raw in raws:
-            if needles is not None and not possible(needles, raw):
+        item, part = self._rules.item, self._rules.part
+        probe = None if item is None or part is not None else item.probe
+        kept: list[bytes] | None = None
+        for index, raw in enumerate(raws):
+            if probe is None or probe(raw):
+                left = self._left_of(scope.make(raw), raw, cursor)
+                if left is not raw and kept is None:
+                    kept = raws[:index]
+                if kept is not None and left is not None:
+                    kept.append(left)
+            elif kept is not None:
                 kept.append(raw)
-                continue
-            node = scope.make(raw)
-            node.parse()
-            cursor.item = node
-            if item is not None:
-                answer = self._says(item, cursor)
-                if answer:
-                    changed = True
-                    continue
-                if answer is None:
-                    kept.append(raw)
-                    continue
-            if part is not None and parts is not None:
-                if parts(self, node, part, cursor):
-                    changed = True
-                    continue
-                raw = node.dump()
-                changed |= raw is not node.raw
-            kept.append(raw)
-        return kept if changed else None
+        return kept
+
+    def _left_of(self, node: Any, raw: bytes, cursor: Cursor) -> bytes | None:
+        """What stays of an item; the same object if all of it does."""
+        item, part, parts = self._rules.item, self._rules.part, self._parts
+        node.parse()
+        cursor.item = node
+        if item is not None:
+            answer = self._says(item, cursor)
+            if answer is not False:
+                return None if answer else raw
+        if part is None or parts is None:
+            return raw
+        if parts(self, node, part, cursor):
+            return None
+        left: bytes = node.dump()
+        return left
 
     def drops_span(self, span: SpanNode, part: Decider, cursor: Cursor) -> bool:
         """Drop events; a span stays, also without any."""

@@ -1,11 +1,15 @@
 """Indexing: ``["key"]`` and ``[0]`` behind a path or a converter, for reading and for writing."""
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
+from bridge.ottl import native
 from bridge.ottl.attributes import Attributes, Key
 from bridge.ottl.codec import decode, encode
 from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Expression, Get, Place, Set
+from bridge.ottl.glance import attribute
 from bridge.ottl.values import Counts, copied, type_name
 
 Keys = tuple[Expression, ...]
@@ -145,36 +149,59 @@ def storable(value: Any) -> Any:
     return stored
 
 
-def attribute_place(holder: Any, keys: Keys, *, item_key: bool) -> Place:
+class Holder:
+    """
+    How a program comes to the attributes of a slot.
+
+    `find` gives them for a cursor; `ready` does if somebody asked for them before, else `None`.
+    """
+
+    def __init__(self, slot: str) -> None:
+        self.find: Callable[[Cursor], Attributes] = attrgetter(f"{slot}.attributes")
+        self.ready: Callable[[Cursor], Attributes | None] = attrgetter(f"{slot}.held")
+
+
+def attribute_place(holder: Holder, keys: Keys, *, number: int = 0, outer: bool = False) -> Place:
     """
     ``attributes["a"]...``: one key of a map of attributes, or something deeper below it.
 
     Args:
         holder:
             Finds the `Attributes` for a cursor.
-        item_key:
-            Whether the attributes are part of the item's own bytes, so that a key that does not
-            occur in them is known to be missing.
+        number:
+            The field that holds the attributes if they are part of the item's own bytes, so that a
+            key that does not occur in them is known to be missing.
+        outer:
+            Whether they are those of the resource or scope.
     """
     first, rest = keys[0], keys[1:]
     if first.literal and type(first.value) is str:
         key = Key(first.value)
         if not rest:
-            needle = key.name if item_key and key.name else None
             return Place(
-                _reader(holder, key), _writer(holder, key), holder=holder, key=key, needle=needle
+                _reader(holder, key),
+                _writer(holder.find, key),
+                holder=holder.find,
+                key=key,
+                needle=key.name if number and key.name else None,
+                glance=attribute(key, number) if number else None,
+                outer=outer,
             )
-        return Place(_deep_reader(holder, key, rest), _deep_writer(holder, key, rest))
-    return _dynamic_place(holder, first, rest)
+        return Place(_deep_reader(holder.find, key, rest), _deep_writer(holder.find, key, rest))
+    return _dynamic_place(holder.find, first, rest)
 
 
-def _reader(holder: Any, key: Key) -> Get:
+def _reader(holder: Holder, key: Key) -> Get:
+    ready, find = holder.ready, holder.find
+    if native.compiled is None:
+        return lambda cursor: find(cursor).get(key)
+    value_at, name = native.compiled.value_at, key.name
+
     def get(cursor: Cursor) -> Any:
-        attributes = holder(cursor)
-        index = attributes.find(key)
-        if index < 0:
-            return None
-        return attributes.value_at(index, key)
+        attributes = ready(cursor) or find(cursor)
+        # Where the key was last time it mostly is again.
+        value = value_at(attributes.pairs, name, key.hint)
+        return attributes.get(key) if value is NotImplemented else value
 
     return get
 

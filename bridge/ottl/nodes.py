@@ -6,31 +6,37 @@ A node holds its bytes and is parsed when somebody looks into it. Nothing is wri
 """
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any, ClassVar
 
 from google.protobuf.message import DecodeError
 
 from bridge.core import Malformed, Signal
-from bridge.ottl import schema
+from bridge.ottl import native, schema
 from bridge.ottl.attributes import Attributes
+
+_compiled = native.compiled
 
 
 class Node:
     """
     Something with a message and attributes.
 
-    `message` is `None` until `parse` was called; whoever writes to it calls `touch`.
+    `message` is `None` until `parse` was called; whoever writes to it calls `writable`.
     """
 
-    __slots__ = ("_attributes", "message", "raw", "touched")
+    __slots__ = ("_parts", "held", "message", "raw", "touched")
 
     schema: ClassVar[Any]
+    number: ClassVar[int]
+    """The field that holds the attributes."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.message: Any = None
         self.touched = False
-        self._attributes: Attributes | None = None
+        self.held: Attributes | None = None
+        self._parts: list[Any] | None = None
 
     def parse(self) -> Any:
         """The message behind the bytes; parsed once."""
@@ -49,33 +55,58 @@ class Node:
     @property
     def attributes(self) -> Attributes:
         """The attributes; changes are written back by `dump`."""
-        attributes = self._attributes
+        attributes = self.held
         if attributes is None:
-            message = self.message
-            if message is None:
-                message = self.parse()
-            attributes = self._attributes = Attributes(message.attributes[:], self.raw)
+            pairs = None if _compiled is None else _compiled.split(self.raw, self.number)
+            if pairs is None:
+                pairs = self._attributes_field(self.parse())[:]
+            attributes = self.held = Attributes(pairs)
         return attributes
 
     @property
     def changed(self) -> bool:
         """Whether `dump` would give other bytes than came."""
-        return self.touched or (self._attributes is not None and self._attributes.changed)
+        if self.touched:
+            return True
+        attributes, parts = self.held, self._parts
+        if attributes is not None and attributes.changed:
+            return True
+        return parts is not None and any(part.changed for part in parts)
 
     def dump(self) -> bytes:
         """The bytes of the node as it is now."""
         if not self.changed:
             return self.raw
+        attributes = self.held
+        if _compiled is not None and attributes is not None and attributes.changed:
+            raw = self.raw
+            if self.touched or self._parts is not None:
+                self._flush_parts()
+                raw = self._serialized()
+            spliced: bytes | None = _compiled.splice(raw, self.number, attributes.pairs)
+            if spliced is not None:
+                return spliced
         self.flush()
-        raw: bytes = self.message.SerializeToString()
+        return self._serialized()
+
+    def _serialized(self) -> bytes:
+        raw: bytes = self.parse().SerializeToString()
         return raw
 
     def flush(self) -> None:
-        """Write the attributes back into the message."""
-        attributes = self._attributes
+        """Write attributes and parts back into the message."""
+        attributes = self.held
         if attributes is not None and attributes.changed:
-            del self.message.attributes[:]
-            self.message.attributes.extend(attributes.pairs)
+            field = self._attributes_field(self.parse())
+            del field[:]
+            field.extend(attributes.pairs)
+        self._flush_parts()
+
+    def _attributes_field(self, message: Any) -> Any:
+        return message.attributes
+
+    def _flush_parts(self) -> None:
+        """Write the parts back into the message."""
 
 
 class ResourceNode(Node):
@@ -83,6 +114,7 @@ class ResourceNode(Node):
 
     __slots__ = ("group", "index", "scopes")
     schema = schema.Resource
+    number = 1
 
     def __init__(self, group: Any, index: int, make: type[Node]) -> None:
         super().__init__(group.resource)
@@ -96,6 +128,7 @@ class ScopeNode(Node):
 
     __slots__ = ("_items", "_make", "group", "index", "pruned")
     schema = schema.Scope
+    number = 3
 
     def __init__(self, group: Any, index: int, make: type[Node]) -> None:
         super().__init__(group.scope)
@@ -139,9 +172,10 @@ class ScopeNode(Node):
         items = self._items
         if items is None:
             return different
-        if len(items) == len(self.group.items) and not any(item.changed for item in items):
-            return different
         dumped = [item.dump() for item in items]
+        same = all(map(is_, dumped, [item.raw for item in items]))
+        if same and len(items) == len(self.group.items):
+            return different
         del self.group.items[:]
         self.group.items.extend(dumped)
         return True
@@ -150,39 +184,27 @@ class ScopeNode(Node):
 class SpanNode(Node):
     """A span and its events."""
 
-    __slots__ = ("_events",)
+    __slots__ = ()
     schema = schema.Span
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__(raw)
-        self._events: list[EventNode] | None = None
+    number = 9
 
     @property
     def events(self) -> "list[EventNode]":
         """The events; assign to change their number."""
-        if self._events is None:
-            self._events = [EventNode(raw) for raw in self.parse().events[:]]
-        return self._events
+        if self._parts is None:
+            self._parts = [EventNode(raw) for raw in self.parse().events[:]]
+        return self._parts
 
     @events.setter
     def events(self, events: "list[EventNode]") -> None:
         """Have these events instead."""
-        self._events = events
+        self._parts = events
         self.touched = True
 
-    @property
-    def changed(self) -> bool:
-        """Whether the span or one of its events changed."""
-        return super().changed or (
-            self._events is not None and any(event.changed for event in self._events)
-        )
-
-    def flush(self) -> None:
-        """Write attributes and events back into the message."""
-        super().flush()
-        if self._events is not None:
+    def _flush_parts(self) -> None:
+        if self._parts is not None:
             del self.message.events[:]
-            self.message.events.extend([event.dump() for event in self._events])
+            self.message.events.extend([event.dump() for event in self._parts])
 
 
 class EventNode(Node):
@@ -190,6 +212,7 @@ class EventNode(Node):
 
     __slots__ = ()
     schema = schema.Event
+    number = 3
 
 
 class LogNode(Node):
@@ -197,6 +220,7 @@ class LogNode(Node):
 
     __slots__ = ()
     schema = schema.LogRecord
+    number = 6
 
 
 class PointNode(Node):
@@ -211,20 +235,17 @@ class PointNode(Node):
     @property
     def attributes(self) -> Attributes:
         """The attributes of the point."""
-        if self._attributes is None:
-            self._attributes = Attributes(self.message.attributes[:])
-        return self._attributes
+        if self.held is None:
+            self.held = Attributes(self.message.attributes[:])
+        return self.held
 
 
 class MetricNode(Node):
     """A metric and its points. What would be attributes of the metric is its metadata."""
 
-    __slots__ = ("_points",)
+    __slots__ = ()
     schema = schema.Metric
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__(raw)
-        self._points: list[PointNode] | None = None
+    number = 12
 
     @property
     def kind(self) -> str:
@@ -244,10 +265,10 @@ class MetricNode(Node):
     @property
     def points(self) -> list[PointNode]:
         """The points; call `remove` to drop some."""
-        if self._points is None:
+        if self._parts is None:
             data = self.data
-            self._points = [] if data is None else [PointNode(one) for one in data.data_points]
-        return self._points
+            self._parts = [] if data is None else [PointNode(one) for one in data.data_points]
+        return self._parts
 
     def remove(self, dropped: set[int]) -> None:
         """Drop the points with these indexes."""
@@ -259,31 +280,15 @@ class MetricNode(Node):
     def reset(self) -> None:
         """Write back what is pending and forget the points: the message is about to be rebuilt."""
         self.flush()
-        self._points = None
-        self._attributes = None
+        self._parts = None
+        self.held = None
         self.touched = True
 
-    @property
-    def attributes(self) -> Attributes:
-        """The metadata."""
-        if self._attributes is None:
-            self._attributes = Attributes(self.parse().metadata[:], self.raw)
-        return self._attributes
+    def _attributes_field(self, message: Any) -> Any:
+        return message.metadata
 
-    @property
-    def changed(self) -> bool:
-        """Whether the metric or one of its points changed."""
-        return super().changed or (
-            self._points is not None and any(point.changed for point in self._points)
-        )
-
-    def flush(self) -> None:
-        """Write metadata and points back into the message."""
-        self.parse()
-        if self._attributes is not None and self._attributes.changed:
-            del self.message.metadata[:]
-            self.message.metadata.extend(self._attributes.pairs)
-        for point in self._points or ():
+    def _flush_parts(self) -> None:
+        for point in self._parts or ():
             point.flush()
 
 

@@ -22,6 +22,8 @@ REMEMBERED_LENGTH_MAX = 256
 DYNAMIC_MAX = 256
 """Patterns from attributes that stay compiled."""
 
+_UNANCHORED = re2._Anchor.UNANCHORED
+
 _OPTIONS = re2.Options()
 _OPTIONS.max_mem = PATTERN_MEMORY_MAX_BYTES
 _OPTIONS.log_errors = False
@@ -175,43 +177,57 @@ def parse_template(text: str, compiled: Any) -> Template:
     return [piece for piece in pieces if piece != b""]
 
 
-def expand(template: Template, match: Any) -> bytes:
-    """*template* filled from *match*."""
-    return b"".join(
-        piece if isinstance(piece, bytes) else (match.group(piece) or b"") for piece in template
-    )
+Spans = list[tuple[int, int]]
+"""Where a match and its groups begin and end; -1 for a group that took no part."""
 
 
-def find_all(compiled: Any, data: bytes) -> list[Any]:
+def expand(template: Template, data: bytes, spans: Spans) -> bytes:
+    """*template* filled from a match in *data*."""
+    pieces = []
+    for piece in template:
+        if isinstance(piece, bytes):
+            pieces.append(piece)
+        else:
+            start, end = spans[piece]
+            pieces.append(data[start:end])
+    return b"".join(pieces)
+
+
+def find_all(compiled: Any, data: bytes) -> list[Spans]:
     """
     The matches from left to right, none overlapping, as Go finds them.
 
     An empty match that touches the end of the match before is none.
     """
-    found: list[Any] = []
-    last_end = -1
-    for match in compiled.finditer(data):
-        start, end = match.span()
-        if start == end == last_end:
-            continue
+    # Beneath the wrapper that makes an object of each match and costs more than the search.
+    search, size = compiled._regexp.Match, len(data)
+    found: list[Spans] = []
+    at, last_end = 0, -1
+    while at <= size:
+        spans: Spans = search(_UNANCHORED, data, at, size)
+        start, end = spans[0]
+        if start < 0:
+            break
         # Inside a character Go never looks for an empty match.
-        if start == end and start < len(data) and data[start] & 0xC0 == 0x80:
-            continue
-        found.append(match)
-        last_end = end
+        inside = start < size and data[start] & 0xC0 == 0x80
+        if start < end or (end != last_end and not inside):
+            found.append(spans)
+            last_end = end
+        at = end if end > at else at + 1
     return found
 
 
-def replace(compiled: Any, template: Template, text: str) -> str:
-    """*text* with every match replaced."""
+def replace(compiled: Any, template: Template, text: str) -> str | None:
+    """*text* with every match replaced; `None` if nothing matches."""
     data = to_bytes(text)
+    matches = find_all(compiled, data)
+    if not matches:
+        return None
     pieces: list[bytes] = []
     position = 0
-    for match in find_all(compiled, data):
-        start, end = match.span()
-        pieces += (data[position:start], expand(template, match))
+    for spans in matches:
+        start, end = spans[0]
+        pieces += (data[position:start], expand(template, data, spans))
         position = end
-    if not pieces:
-        return text
     pieces.append(data[position:])
     return to_text(b"".join(pieces))

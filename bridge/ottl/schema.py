@@ -32,12 +32,15 @@ Resource       *1 attributes bytes, 2 dropped_attributes_count uint32
 Scope          1 name bytes, 2 version bytes, *3 attributes bytes, 4 dropped_attributes_count uint32
 
 Span           1 trace_id bytes, 2 span_id bytes, 3 trace_state bytes, 4 parent_span_id bytes, 5 name bytes, 6 kind int32, 7 start_time_unix_nano fixed64, 8 end_time_unix_nano fixed64, *9 attributes bytes, 10 dropped_attributes_count uint32, *11 events bytes, 12 dropped_events_count uint32, *13 links bytes, 14 dropped_links_count uint32, 15 status Status, 16 flags fixed32
+SpanGlance     5 name bytes, 6 kind int32, 7 start_time_unix_nano fixed64, 8 end_time_unix_nano fixed64, 15 status Status
 Status         2 message bytes, 3 code int32
 Event          1 time_unix_nano fixed64, 2 name bytes, *3 attributes bytes, 4 dropped_attributes_count uint32
 
 LogRecord      1 time_unix_nano fixed64, 2 severity_number int32, 3 severity_text bytes, 5 body bytes, *6 attributes bytes, 7 dropped_attributes_count uint32, 8 flags fixed32, 9 trace_id bytes, 10 span_id bytes, 11 observed_time_unix_nano fixed64, 12 event_name bytes
+LogGlance      2 severity_number int32, 3 severity_text bytes, 12 event_name bytes
 
 Metric         1 name bytes, 2 description bytes, 3 unit bytes, |5 gauge Gauge, |7 sum Sum, |9 histogram Histogram, |10 exponential_histogram ExponentialHistogram, |11 summary Summary, *12 metadata bytes
+MetricGlance   1 name bytes, 2 description bytes, 3 unit bytes
 Gauge          *1 data_points NumberPoint
 Sum            *1 data_points NumberPoint, 2 aggregation_temporality int32, 3 is_monotonic bool
 Histogram      *1 data_points HistogramPoint, 2 aggregation_temporality int32
@@ -105,7 +108,10 @@ Request = _CLASSES["Request"]
 Resource = _CLASSES["Resource"]
 Scope = _CLASSES["Scope"]
 Span = _CLASSES["Span"]
+SpanGlance = _CLASSES["SpanGlance"]
 Event = _CLASSES["Event"]
 LogRecord = _CLASSES["LogRecord"]
+LogGlance = _CLASSES["LogGlance"]
 Metric = _CLASSES["Metric"]
+MetricGlance = _CLASSES["MetricGlance"]
 Exemplar = _CLASSES["Exemplar"]

@@ -8,15 +8,17 @@ other, so that a later one sees what an earlier one did to all items.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from bridge.core import Signal
 from bridge.ottl import tree
 from bridge.ottl.compiler import Compiler, Program
-from bridge.ottl.conditions import needed_by_any
+from bridge.ottl.conditions import needed_by_any, outer_of_any, probe_of_any
 from bridge.ottl.contexts import CONTEXTS, OF_SIGNAL
 from bridge.ottl.errors import OttlError, OttlSyntaxError
-from bridge.ottl.expressions import Cursor, Needles, Test, possible
+from bridge.ottl.expressions import Cursor, Needles, Test
 from bridge.ottl.functions import CONDITION_FUNCTIONS, STATEMENT_FUNCTIONS
+from bridge.ottl.glance import Probe
 from bridge.ottl.inference import infer
 from bridge.ottl.nodes import Payload
 from bridge.ottl.parser import parse_condition, parse_statement
@@ -80,7 +82,10 @@ class Conditions:
         compiler = Compiler(CONTEXTS[context], CONDITION_FUNCTIONS, prefixed=prefixed)
         self.context = context
         self.clauses = [Clause(text, compiler.condition(parse_condition(text))) for text in texts]
-        self.needles: Needles | None = needed_by_any([clause.test for clause in self.clauses])
+        tests = [clause.test for clause in self.clauses]
+        self.needles: Needles | None = needed_by_any(tests)
+        self.probe: Probe | None = probe_of_any(tests)
+        self.outer = outer_of_any(tests)
         self._propagates = error_mode is ErrorMode.PROPAGATE
         self._on_error = on_error
 
@@ -143,13 +148,17 @@ class Statements:
         )
         self._propagates = error_mode is ErrorMode.PROPAGATE
         self._on_error = on_error
-        self.needles = self._find_needles()
-
-    def _find_needles(self) -> Needles | None:
-        """What an item's bytes must hold for any statement to run on it."""
-        if self._conditions is not None:
-            return self._conditions.needles
-        return needed_by_any([program.where for program in self.programs])
+        self._steps = [
+            (None if one.where.constant else one.where.run, one.run, one.text)
+            for one in self.programs
+            if one.where.constant is not False
+        ]
+        wheres = [program.where for program in self.programs]
+        decided = self._conditions
+        self.needles: Needles | None = decided.needles if decided else needed_by_any(wheres)
+        """What a request's bytes must hold for any statement to run."""
+        self._probe = decided.probe if decided else probe_of_any(wheres)
+        self._outer = decided.outer if decided else outer_of_any(wheres)
 
     def run(self, cursor: Cursor) -> None:
         """
@@ -158,21 +167,21 @@ class Statements:
         Raises:
             Failed: If one fails and errors propagate.
         """
-        visit(self.context, cursor, self._at_item, self.needles)
+        visit(self.context, cursor, self._at_item, self._probe, self._outer)
 
     def _at_item(self, cursor: Cursor) -> None:
         if cursor.cache:
             cursor.cache = {}
         if self._conditions is not None and not self._conditions.hold(cursor):
             return
-        for program in self.programs:
+        for where, run, text in self._steps:
             try:
-                if program.where.run(cursor):
-                    program.run(cursor)
+                if where is None or where(cursor):
+                    run(cursor)
             except OttlError as error:
-                self._on_error(program.text, error, cursor)
+                self._on_error(text, error, cursor)
                 if self._propagates:
-                    raise Failed(f"statement {program.text!r}: {error}") from error
+                    raise Failed(f"statement {text!r}: {error}") from error
 
 
 def check_context(context: str, signal: Signal) -> None:
@@ -202,17 +211,33 @@ def infer_condition(text: str, signal: Signal) -> str:
     return infer([parse_condition(text)], signal, CONDITION_FUNCTIONS)
 
 
+Act = Callable[[Cursor], None]
+Outer = Callable[[Cursor], bool]
+
+
 def visit(
-    context: str, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None = None
+    context: str,
+    cursor: Cursor,
+    act: Act,
+    probe: Probe | None = None,
+    outer: Outer | None = None,
 ) -> None:
-    """Move *cursor* over every item of *context* but those without any of *needles*."""
+    """
+    Move *cursor* over every item of *context*.
+
+    Args:
+        probe:
+            Items for which it is false are passed over.
+        outer:
+            Scopes for which it is false are passed over.
+    """
     payload = cursor.payload
     if payload is not None:
-        _VISITS[context](payload, cursor, act, needles)
+        _VISITS[context](payload, cursor, act, probe, outer)
 
 
 def _visit_resources(
-    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+    payload: Payload, cursor: Cursor, act: Act, probe: Probe | None, outer: Outer | None
 ) -> None:
     for resource in payload.resources:
         resource.parse()
@@ -220,7 +245,7 @@ def _visit_resources(
         act(cursor)
 
 
-def _scopes(payload: Payload, cursor: Cursor) -> Iterable[None]:
+def _scopes(payload: Payload, cursor: Cursor, outer: Outer | None) -> Iterable[None]:
     """Point the cursor at one scope after the other."""
     for resource in payload.resources:
         resource.parse()
@@ -228,55 +253,57 @@ def _scopes(payload: Payload, cursor: Cursor) -> Iterable[None]:
         for scope in resource.scopes:
             scope.parse()
             cursor.scope = scope
-            yield
+            if outer is None or outer(cursor):
+                yield
 
 
 def _visit_scopes(
-    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+    payload: Payload, cursor: Cursor, act: Act, probe: Probe | None, outer: Outer | None
 ) -> None:
-    for _ in _scopes(payload, cursor):
+    for _ in _scopes(payload, cursor, None):
         act(cursor)
 
 
-def _visit_items(
-    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
-) -> None:
-    for _ in _scopes(payload, cursor):
+def _items(
+    payload: Payload, cursor: Cursor, probe: Probe | None, outer: Outer | None
+) -> Iterable[Any]:
+    """Point the cursor at one item after the other."""
+    for _ in _scopes(payload, cursor, outer):
         # Items that are added on the way are visited too, as in the Collector.
         for item in cursor.scope.items:
-            if needles is not None and not item.changed and not possible(needles, item.raw):
+            # The bytes of an item that changed are not what it is any more.
+            if probe is not None and not item.changed and not probe(item.raw):
                 continue
             if item.message is None:
                 item.parse()
             cursor.item = item
-            act(cursor)
+            yield item
+
+
+def _visit_items(
+    payload: Payload, cursor: Cursor, act: Act, probe: Probe | None, outer: Outer | None
+) -> None:
+    for _ in _items(payload, cursor, probe, outer):
+        act(cursor)
 
 
 def _visit_events(
-    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+    payload: Payload, cursor: Cursor, act: Act, probe: Probe | None, outer: Outer | None
 ) -> None:
-    for _ in _scopes(payload, cursor):
-        for item in cursor.scope.items:
-            if needles is not None and not item.changed and not possible(needles, item.raw):
-                continue
-            item.parse()
-            cursor.item = item
-            for event in item.events:
-                event.parse()
-                cursor.part = event
-                act(cursor)
+    for item in _items(payload, cursor, probe, outer):
+        for event in item.events:
+            event.parse()
+            cursor.part = event
+            act(cursor)
 
 
 def _visit_points(
-    payload: Payload, cursor: Cursor, act: Callable[[Cursor], None], needles: Needles | None
+    payload: Payload, cursor: Cursor, act: Act, probe: Probe | None, outer: Outer | None
 ) -> None:
-    for _ in _scopes(payload, cursor):
-        for item in cursor.scope.items:
-            item.parse()
-            cursor.item = item
-            for point in item.points:
-                cursor.part = point
-                act(cursor)
+    for item in _items(payload, cursor, probe, outer):
+        for point in item.points:
+            cursor.part = point
+            act(cursor)
 
 
 _VISITS = {

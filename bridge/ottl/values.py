@@ -82,7 +82,8 @@ class ProfileId(_Id):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that would make each instance cost five times as much.
+@dataclass(slots=True, unsafe_hash=True)
 class Time:
     """A moment: nanoseconds since the Unix epoch and the zone that it is shown in."""
 
@@ -90,7 +91,7 @@ class Time:
     zone: tzinfo = UTC
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Duration:
     """Nanoseconds; 64 bits."""
 

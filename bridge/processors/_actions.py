@@ -190,11 +190,12 @@ def _put(action: ActionOptions) -> Act:
 def _delete(action: ActionOptions) -> Act:
     key = Key(action.key)
     matches = remember(action.pattern) if action.pattern else None
+    answers: dict[bytes, bool] = {}
 
     def act(attributes: Attributes, metadata: Metadata) -> None:
         attributes.remove(key)
         if matches is not None:
-            attributes.keep(lambda name: not matches(name))
+            attributes.keep(lambda name: not matches(name), answers)
 
     return act
 

@@ -14,6 +14,7 @@ from bridge.options import Options
 from bridge.ottl import Cursor, Needles
 from bridge.ottl.attributes import Attributes, Key
 from bridge.ottl.codec import decode
+from bridge.ottl.glance import Probe
 from bridge.ottl.gotext import attribute_text, format_float
 from bridge.ottl.regex import remember
 from bridge.ottl.values import same
@@ -332,6 +333,8 @@ class Skip:
     """
 
     needles: Needles | None = None
+    probe: Probe | None = None
+    outer: Matcher | None = None
 
     def __init__(self, include: Matcher | None, exclude: Matcher | None) -> None:
         self._include = include

@@ -10,7 +10,8 @@ from typing import Any
 
 from bridge.ottl.errors import OttlError, OttlSyntaxError
 from bridge.ottl.expressions import Cursor, Expression, Place
-from bridge.ottl.keys import Keys, as_map, attribute_place, bury, dig, map_key, storable
+from bridge.ottl.glance import scalar
+from bridge.ottl.keys import Holder, Keys, as_map, attribute_place, bury, dig, map_key, storable
 from bridge.ottl.values import Foreign, SpanId, Time, TraceId, copied, type_name, wrap
 
 _UINT64 = 0xFFFFFFFFFFFFFFFF
@@ -62,6 +63,11 @@ def expect(value: Any, kind: type, name: str) -> Any:
     return value
 
 
+def to_text(data: bytes) -> str:
+    """The text of *data*, with surrogate escapes where it is no UTF-8."""
+    return data.decode("utf-8", "surrogateescape")
+
+
 def end(segments: Segments) -> None:
     """
     Check that nothing follows the first segment.
@@ -91,13 +97,17 @@ def sub_fields(slot_fields: Fields, whole: Field | None = None) -> Field:
     return field
 
 
-def text(slot: str, name: str) -> Field:
-    """A text field."""
+OUTER = ("resource", "scope")
+"""The slots that all items of a scope share."""
+
+
+def text(slot: str, name: str, narrow: Any = None) -> Field:
+    """A text field. *narrow* is a message class to read it from an item's bytes."""
     fetch, node = attrgetter(f"{slot}.message.{name}"), attrgetter(slot)
+    glance = narrow and scalar(narrow, name, to_text)
 
     def get(cursor: Cursor) -> str:
-        found: str = fetch(cursor).decode("utf-8", "surrogateescape")
-        return found
+        return to_text(fetch(cursor))
 
     def put(cursor: Cursor, value: Any) -> None:
         data = expect(value, str, "string").encode("utf-8", "surrogateescape")
@@ -106,14 +116,22 @@ def text(slot: str, name: str) -> Field:
 
     def field(segments: Segments) -> Place:
         end(segments)
-        return Place(get, put, text_field=slot in ("item", "part"))
+        return Place(
+            get,
+            put,
+            text_field=slot in ("item", "part"),
+            glance=glance,
+            outer=slot in OUTER,
+            safe=True,
+        )
 
     return field
 
 
-def integer(slot: str, name: str, bits: int, *, signed: bool = False) -> Field:
+def integer(slot: str, name: str, bits: int, *, signed: bool = False, narrow: Any = None) -> Field:
     """An int field of *bits*; what is written is cut to them."""
     fetch, node = attrgetter(f"{slot}.message.{name}"), attrgetter(slot)
+    glance = narrow and scalar(narrow, name, wrap)
     mask, half = (1 << bits) - 1, 1 << (bits - 1)
 
     def get_wide(cursor: Cursor) -> int:
@@ -128,7 +146,9 @@ def integer(slot: str, name: str, bits: int, *, signed: bool = False) -> Field:
 
     def field(segments: Segments) -> Place:
         end(segments)
-        return Place(get_wide if bits == 64 else fetch, put)
+        return Place(
+            get_wide if bits == 64 else fetch, put, glance=glance, outer=slot in OUTER, safe=True
+        )
 
     return field
 
@@ -195,24 +215,25 @@ def identifier(slot: str, name: str, kind: type[TraceId] | type[SpanId]) -> Fiel
     return sub_fields({"string": string}, whole)
 
 
-def attributes(slot: str) -> Field:
-    """A map of attributes and its keys."""
-    holder = attrgetter(f"{slot}.attributes")
+def attributes(slot: str, number: int = 0) -> Field:
+    """A map of attributes and its keys. *number* is its field if it is the item's own."""
+    holder = Holder(slot)
+    find = holder.find
 
     def get(cursor: Cursor) -> Any:
-        return holder(cursor).to_map()
+        return find(cursor).to_map()
 
     def put(cursor: Cursor, value: Any) -> None:
         if value is not None:
-            holder(cursor).replace(as_map(value))
+            find(cursor).replace(as_map(value))
 
     def field(segments: Segments) -> Place:
         first = segments[0]
         if len(segments) > 1:
             end((Segment(first.name, (), first.at), *segments[1:]))
         if first.keys:
-            return attribute_place(holder, first.keys, item_key=slot == "item")
-        return Place(get, put, attributes=holder)
+            return attribute_place(holder, first.keys, number=number, outer=slot in OUTER)
+        return Place(get, put, attributes=find)
 
     return field
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bridge.ottl import schema
 from bridge.ottl.codec import decode, encode
 from bridge.ottl.contexts import fields
 from bridge.ottl.contexts.fields import Fields, Segments, end, expect
@@ -82,13 +83,15 @@ FIELDS: Fields = {
     "observed_time_unix_nano": fields.integer("item", "observed_time_unix_nano", 64),
     "time": fields.moment("item", "time_unix_nano"),
     "observed_time": fields.moment("item", "observed_time_unix_nano"),
-    "severity_number": fields.integer("item", "severity_number", 32, signed=True),
-    "severity_text": fields.text("item", "severity_text"),
+    "severity_number": fields.integer(
+        "item", "severity_number", 32, signed=True, narrow=schema.LogGlance
+    ),
+    "severity_text": fields.text("item", "severity_text", schema.LogGlance),
     "body": fields.sub_fields({"string": _body_text}, _body),
-    "attributes": fields.attributes("item"),
+    "attributes": fields.attributes("item", 6),
     "dropped_attributes_count": fields.integer("item", "dropped_attributes_count", 32),
     "flags": fields.integer("item", "flags", 32),
     "trace_id": fields.identifier("item", "trace_id", TraceId),
     "span_id": fields.identifier("item", "span_id", SpanId),
-    "event_name": fields.text("item", "event_name"),
+    "event_name": fields.text("item", "event_name", schema.LogGlance),
 }

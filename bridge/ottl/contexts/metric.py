@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bridge.ottl import schema
 from bridge.ottl.contexts import fields
 from bridge.ottl.contexts.fields import Fields, Segments, end, expect
 from bridge.ottl.expressions import Cursor, Place
@@ -99,13 +100,13 @@ def _data_points(segments: Segments) -> Place:
 
 def _metadata(segments: Segments) -> Place:
     # The node keeps a metric's metadata where other nodes keep their attributes.
-    return fields.attributes("item")(segments)
+    return fields.attributes("item", 12)(segments)
 
 
 FIELDS: Fields = {
-    "name": fields.text("item", "name"),
-    "description": fields.text("item", "description"),
-    "unit": fields.text("item", "unit"),
+    "name": fields.text("item", "name", schema.MetricGlance),
+    "description": fields.text("item", "description", schema.MetricGlance),
+    "unit": fields.text("item", "unit", schema.MetricGlance),
     "type": _type,
     "aggregation_temporality": _temporality,
     "is_monotonic": _is_monotonic,

@@ -3,6 +3,7 @@
 from operator import attrgetter
 from typing import Any
 
+from bridge.ottl import schema
 from bridge.ottl.contexts import fields, tracestate
 from bridge.ottl.contexts.fields import Field, Fields, Segments, end, expect
 from bridge.ottl.errors import OttlError
@@ -111,19 +112,23 @@ FIELDS: Fields = {
     "span_id": fields.identifier("item", "span_id", SpanId),
     "parent_span_id": fields.identifier("item", "parent_span_id", SpanId),
     "trace_state": tracestate.field,
-    "name": fields.text("item", "name"),
+    "name": fields.text("item", "name", schema.SpanGlance),
     "kind": fields.sub_fields(
         {
             "string": _kind_field({kind.capitalize(): n for n, kind in enumerate(KINDS)}),
             "deprecated_string": _kind_field({kind_text(n): n for n in range(len(KINDS))}),
         },
-        fields.integer("item", "kind", 32, signed=True),
+        fields.integer("item", "kind", 32, signed=True, narrow=schema.SpanGlance),
     ),
-    "start_time_unix_nano": fields.integer("item", "start_time_unix_nano", 64),
-    "end_time_unix_nano": fields.integer("item", "end_time_unix_nano", 64),
+    "start_time_unix_nano": fields.integer(
+        "item", "start_time_unix_nano", 64, narrow=schema.SpanGlance
+    ),
+    "end_time_unix_nano": fields.integer(
+        "item", "end_time_unix_nano", 64, narrow=schema.SpanGlance
+    ),
     "start_time": fields.moment("item", "start_time_unix_nano"),
     "end_time": fields.moment("item", "end_time_unix_nano"),
-    "attributes": fields.attributes("item"),
+    "attributes": fields.attributes("item", 9),
     "dropped_attributes_count": fields.integer("item", "dropped_attributes_count", 32),
     "events": _events,
     "dropped_events_count": fields.integer("item", "dropped_events_count", 32),
@@ -131,8 +136,10 @@ FIELDS: Fields = {
     "dropped_links_count": fields.integer("item", "dropped_links_count", 32),
     "status": fields.sub_fields(
         {
-            "code": fields.integer("item", "status.code", 32, signed=True),
-            "message": fields.text("item", "status.message"),
+            "code": fields.integer(
+                "item", "status.code", 32, signed=True, narrow=schema.SpanGlance
+            ),
+            "message": fields.text("item", "status.message", schema.SpanGlance),
         },
         _status,
     ),

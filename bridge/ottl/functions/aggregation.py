@@ -32,6 +32,7 @@ def aggregate_on_attributes(aggregation_function: str, attributes: list[str] | N
     """Keep only some attributes of the points, and join the points that are then alike."""
     _check(aggregation_function)
     wanted = None if attributes is None else frozenset(attributes)
+    answers: dict[bytes, bool] = {}
 
     def run(cursor: Cursor) -> None:
         metric: MetricNode = cursor.item
@@ -39,7 +40,7 @@ def aggregate_on_attributes(aggregation_function: str, attributes: list[str] | N
             raise OttlError("a summary cannot be aggregated")
         if wanted is not None:
             for point in metric.points:
-                point.attributes.keep(wanted.__contains__)
+                point.attributes.keep(wanted.__contains__, answers)
         _merge(metric, aggregation_function)
 
     return run

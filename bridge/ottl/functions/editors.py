@@ -80,11 +80,22 @@ def delete_key(target: Place, key: Expression) -> Run:
     return run
 
 
-def _keep(target: Place, wanted: Callable[[Cursor], Callable[[str], bool]]) -> Run:
-    """Keep the keys for which what *wanted* gives for an item answers true."""
+def _keep(
+    target: Place, wanted: Callable[[Cursor], Callable[[str], bool]], *, constant: bool
+) -> Run:
+    """
+    Keep the keys for which what *wanted* gives for an item answers true.
+
+    Args:
+        constant:
+            Whether it gives the same for all items.
+    """
     attributes = target.attributes
+    if attributes is not None and constant:
+        decided, answers = wanted(Cursor()), dict[bytes, bool]()
+        return lambda cursor: attributes(cursor).keep(decided, answers)
     if attributes is not None:
-        return lambda cursor: attributes(cursor).keep(wanted(cursor))
+        return lambda cursor: attributes(cursor).keep(wanted(cursor), {})
 
     def run(cursor: Cursor) -> None:
         decide = wanted(cursor)
@@ -105,14 +116,14 @@ def delete_matching_keys(target: Place, pattern: Expression) -> Run:
         matches = compiled.matcher(cursor)
         return lambda name: not matches(name)
 
-    return _keep(target, wanted)
+    return _keep(target, wanted, constant=pattern.literal)
 
 
 @function("keep_matching_keys", need("target", Kind.MAP_PLACE), need("pattern", Kind.STRING))
 def keep_matching_keys(target: Place, pattern: Expression) -> Run:
     """Remove the keys that do not match a regular expression."""
     compiled = Pattern(pattern)
-    return _keep(target, compiled.matcher)
+    return _keep(target, compiled.matcher, constant=pattern.literal)
 
 
 @function("keep_keys", need("target", Kind.MAP_PLACE), several("keys", Kind.STRING))
@@ -120,8 +131,10 @@ def keep_keys(target: Place, keys: list[Expression]) -> Run:
     """Remove all keys but the given ones."""
     if all(key.literal for key in keys):
         fixed = frozenset(key.value for key in keys)
-        return _keep(target, lambda cursor: fixed.__contains__)
-    return _keep(target, lambda cursor: {key.get(cursor) for key in keys}.__contains__)
+        return _keep(target, lambda cursor: fixed.__contains__, constant=True)
+    return _keep(
+        target, lambda cursor: {key.get(cursor) for key in keys}.__contains__, constant=False
+    )
 
 
 @function(
@@ -165,14 +178,20 @@ def truncate_all(target: Place, limit: int, utf8_safe: bool = True) -> Run:
     def shorten(text: str) -> str | None:
         return truncate(text, limit, whole=utf8_safe) if len(text) * 4 > limit else None
 
-    return _rewrite(target, shorten)
+    return _rewrite(target, shorten, above=limit)
 
 
-def _rewrite(target: Place, change: Callable[[str], str | None]) -> Run:
-    """Give the texts of a map to *change*; what it returns replaces them, None leaves them."""
+def _rewrite(target: Place, change: Callable[[str], str | None], *, above: int = 0) -> Run:
+    """
+    Give the texts of a map to *change*; what it returns replaces them, None leaves them.
+
+    Args:
+        above:
+            Texts of so many bytes or less need not be given.
+    """
     attributes = target.attributes
     if attributes is not None:
-        return lambda cursor: attributes(cursor).rewrite_texts(change)
+        return lambda cursor: attributes(cursor).rewrite_texts(change, above)
 
     def run(cursor: Cursor) -> None:
         found = map_of(target, cursor)

@@ -58,26 +58,26 @@ class _Replacer:
 
     def prepare(self, cursor: Cursor) -> Callable[[str], str | None]:
         """A function from a text to the replaced one; `None` where nothing matches."""
-        matches = self._pattern.matcher(cursor)
         compiled = self._pattern.compiled(cursor)
         template = self._template(self._replacement.get(cursor), compiled)
         if self._function is None:
-            return lambda text: replace(compiled, template, text) if matches(text) else None
-        return lambda text: (
-            self._through_function(compiled, template, text, cursor) if matches(text) else None
-        )
+            return lambda text: replace(compiled, template, text)
+        return lambda text: self._through_function(compiled, template, text, cursor)
 
     def _through_function(
         self, compiled: Any, template: Template, text: str, cursor: Cursor
-    ) -> str:
+    ) -> str | None:
         data = to_bytes(text)
+        matches = find_all(compiled, data)
+        if not matches:
+            return None
         pieces: list[bytes] = []
         position = 0
-        for match in find_all(compiled, data):
-            changed = through(self._function, to_text(expand(template, match)), cursor)
+        for spans in matches:
+            changed = through(self._function, to_text(expand(template, data, spans)), cursor)
             changed = apply_format(self._format, changed, cursor)
-            pieces += (data[position : match.start()], to_bytes(changed))
-            position = match.end()
+            pieces += (data[position : spans[0][0]], to_bytes(changed))
+            position = spans[0][1]
         pieces.append(data[position:])
         return to_text(b"".join(pieces))
 

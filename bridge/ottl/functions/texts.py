@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from bridge.ottl import gotext
 from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Expression, Get, Place, Test
 from bridge.ottl.functions.registry import function, maybe, need, several
-from bridge.ottl.regex import Pattern, find_all, to_bytes, to_text
+from bridge.ottl.regex import Pattern, to_bytes, to_text
 from bridge.ottl.signature import Kind
 from bridge.ottl.sprintf import sprintf
 from bridge.ottl.texts import substring, to_camel, to_snake
@@ -35,10 +36,16 @@ def is_match(target: Expression, pattern: Expression) -> Get:
         return text is not None and fixed(text)
 
     source = getattr(target, "source", target)
-    if isinstance(source, Place) and (source.needle is not None or source.text_field):
+    if isinstance(source, Place) and source.safe:
         needles = None if source.needle is None else ((source.needle,),)
-        get.test = Test(get, needles=needles)  # type: ignore[attr-defined]  # a hint for conditions
+        probe = source.glance and source.glance(lambda value: _matches(value, fixed))
+        get.test = Test(get, needles=needles, probe=probe)  # type: ignore[attr-defined]  # a hint for conditions
     return get
+
+
+def _matches(value: Any, matches: Callable[[str], bool]) -> bool:
+    text = gotext.to_text(value)
+    return text is not None and matches(text)
 
 
 @function("Concat", several("vals", Kind.STRING_LIKE), need("delimiter", Kind.STRING))
@@ -207,11 +214,11 @@ def extract_patterns(target: Expression, pattern: Expression) -> Get:
         expression = compiled.compiled(cursor)
         if not expression.groupindex:
             raise OttlError("the pattern has no named group")
-        found = find_all(expression, to_bytes(target.get(cursor)))
+        found = expression.search(to_bytes(target.get(cursor)))
         if not found:
             return {}
         return {
-            to_text(name): to_text(found[0].group(index) or b"")
+            to_text(name): to_text(found.group(index) or b"")
             for name, index in sorted(expression.groupindex.items(), key=lambda pair: pair[1])
         }
 
