@@ -37,14 +37,26 @@ SPANS_A_REQUEST = 100
 DISTINCT_REQUESTS = 50
 
 TEN_STATEMENTS = [
-    'set(span.attributes["env"], "prod") where resource.attributes["deployment.environment"] == nil',
+    (
+        'set(span.attributes["env"], "prod") '
+        'where resource.attributes["deployment.environment"] == nil'
+    ),
     'set(span.attributes["tier"], "web") where span.kind == SPAN_KIND_SERVER',
     'delete_key(span.attributes, "net.peer.port")',
     'replace_pattern(span.attributes["url.path"], "/[0-9]+", "/{id}")',
-    'set(span.name, Concat([span.attributes["http.request.method"], span.attributes["url.path"]], " "))',
-    'set(span.status.code, STATUS_CODE_ERROR) where span.attributes["http.response.status_code"] >= 500',
+    (
+        'set(span.name, Concat([span.attributes["http.request.method"], '
+        'span.attributes["url.path"]], " "))'
+    ),
+    (
+        "set(span.status.code, STATUS_CODE_ERROR) "
+        'where span.attributes["http.response.status_code"] >= 500'
+    ),
     'delete_matching_keys(span.attributes, "^internal\\\\.")',
-    'set(span.attributes["user.hash"], SHA256(span.attributes["user.id"])) where span.attributes["user.id"] != nil',
+    (
+        'set(span.attributes["user.hash"], SHA256(span.attributes["user.id"])) '
+        'where span.attributes["user.id"] != nil'
+    ),
     "truncate_all(span.attributes, 128)",
     'set(span.attributes["long"], true) where span.end_time - span.start_time > Duration("200ms")',
 ]
@@ -77,8 +89,10 @@ WORKLOADS = [
             "trace_statements": [
                 'set(span.attributes["tier"], "web") where span.kind == SPAN_KIND_SERVER',
                 'delete_key(span.attributes, "net.peer.port") where span.kind == SPAN_KIND_SERVER',
-                'replace_pattern(span.attributes["url.path"], "/[0-9]+", "/{id}") '
-                "where span.kind == SPAN_KIND_SERVER",
+                (
+                    'replace_pattern(span.attributes["url.path"], "/[0-9]+", "/{id}") '
+                    "where span.kind == SPAN_KIND_SERVER"
+                ),
             ]
         },
     ),
@@ -249,7 +263,8 @@ def main() -> None:
     if alone:
         print(f"Collector without a processor: {alone:.2f} us a span")
     print(
-        "| workload | ours us: min / median / max | ours spans/CPU s | Collector us alone | with receiving |"
+        "| workload | ours us: min / median / max | ours spans/CPU s | Collector us alone "
+        "| with receiving |"
     )
     print("| --- | --- | --- | --- | --- |")
     for workload in WORKLOADS:

@@ -47,6 +47,7 @@ def test_split_of_logs_without_a_trace_goes_where_it_is_told() -> None:
     assert count_items(Signal.LOGS, pieces[7].body) == 2
 
 
+@pytest.mark.skipif(not native.available(), reason="joining is the compiled form's alone")
 def test_joined_logs_without_a_trace_go_where_they_are_told() -> None:
     """Together with those that hash there; without a place for them nothing is joined."""
     trace_id = bytes(range(1, 17))
