@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Expression
-from bridge.ottl.values import Duration, Time, type_name, wrap
+from bridge.ottl.values import Duration, Time, a_type, wrap
 
 
 def calculate(operator: str, left: Expression, right: Expression) -> Expression:
@@ -35,7 +35,7 @@ def negate(value: Expression) -> Expression:
             return wrap(-number)
         if type(number) is float:
             return -number
-        raise OttlError(f"a {type_name(number)} has no negative")
+        raise OttlError(f"{a_type(number)} has no negative")
 
     return Expression(get)
 
@@ -58,7 +58,7 @@ def _numeric(
                 return floats(left, float(right))
         elif kind is Time or kind is Duration:
             return others(left, right)
-        raise OttlError(f"{name} does not take a {type_name(left)} and a {type_name(right)}")
+        raise OttlError(f"{name} does not take {a_type(left)} and {a_type(right)}")
 
     return apply
 
@@ -84,7 +84,7 @@ def _add_times(left: Any, right: Any) -> Any:
         return Duration(wrap(left.ns + right.ns))
     if isinstance(right, Time) and isinstance(left, Duration):
         return Time(left.ns + right.ns, right.zone)
-    raise OttlError(f"a {type_name(right)} cannot be added to a {type_name(left)}")
+    raise OttlError(f"{a_type(right)} cannot be added to {a_type(left)}")
 
 
 def _subtract_times(left: Any, right: Any) -> Any:
@@ -95,7 +95,7 @@ def _subtract_times(left: Any, right: Any) -> Any:
     if isinstance(right, Time) and isinstance(left, Time):
         # Go keeps a difference that does not fit at the end of its range.
         return Duration(max(-(2**63), min(2**63 - 1, left.ns - right.ns)))
-    raise OttlError(f"a {type_name(right)} cannot be subtracted from a {type_name(left)}")
+    raise OttlError(f"{a_type(right)} cannot be subtracted from {a_type(left)}")
 
 
 def _no_times(left: Any, right: Any) -> Any:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from bridge.ottl.errors import OttlError
 from bridge.ottl.schema import AnyValue, KeyValue
-from bridge.ottl.values import Counts, type_name
+from bridge.ottl.values import Counts, a_type
 
 DEPTH_MAX = 64
 """How deep lists and maps may nest when they are read or written; protobuf itself stops at 100."""
@@ -76,7 +76,7 @@ def encode(value: Any, depth: int = DEPTH_MAX) -> bytes:
             for key, inner in value.items()
         ]
         return delimited(b"\x32", b"".join(pairs))
-    raise OttlError(f"a {type_name(value)} cannot be stored in an attribute")
+    raise OttlError(f"{a_type(value)} cannot be stored in an attribute")
 
 
 def encode_pair(key: str, value: bytes) -> bytes:

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from bridge.ottl.errors import OttlError, OttlTypeError
-from bridge.ottl.values import Duration, Foreign, Numbers, Time, _Id, type_name
+from bridge.ottl.values import Duration, Foreign, Numbers, Time, _Id, a_type
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
@@ -113,7 +113,7 @@ def to_json(value: Any, *, short: bool = True) -> str:
     if isinstance(value, Foreign):
         # Go's JSON sees no fields in these.
         return "{}"
-    raise OttlTypeError(f"a {type_name(value)} has no text")
+    raise OttlTypeError(f"{a_type(value)} has no text")
 
 
 _JSON_ESCAPES = str.maketrans(

@@ -10,7 +10,7 @@ from bridge.ottl.codec import decode, encode
 from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Expression, Get, Place, Set
 from bridge.ottl.glance import attribute
-from bridge.ottl.values import Counts, copied, type_name
+from bridge.ottl.values import Counts, a_type, copied
 
 Keys = tuple[Expression, ...]
 
@@ -27,7 +27,7 @@ def map_key(key: Expression, cursor: Cursor) -> str:
     """
     value = key.get(cursor)
     if type(value) is not str:
-        raise OttlError(f"a map is indexed by a string, not by a {type_name(value)}")
+        raise OttlError(f"a map is indexed by a string, not by {a_type(value)}")
     return value
 
 
@@ -40,7 +40,7 @@ def list_index(key: Expression, cursor: Cursor, length: int) -> int:
     """
     value = key.get(cursor)
     if type(value) is not int:
-        raise OttlError(f"a list is indexed by an int, not by a {type_name(value)}")
+        raise OttlError(f"a list is indexed by an int, not by {a_type(value)}")
     if not 0 <= value < length:
         raise OttlError(f"index {value} out of bounds")
     return value
@@ -62,7 +62,7 @@ def dig(value: Any, keys: Keys, cursor: Cursor) -> Any:
         elif isinstance(value, list):
             value = value[list_index(key, cursor, len(value))]
         else:
-            raise OttlError(f"a {type_name(value)} cannot be indexed")
+            raise OttlError(f"{a_type(value)} cannot be indexed")
     return value
 
 
@@ -84,7 +84,7 @@ def pick(value: Any, keys: Keys, cursor: Cursor) -> Any:
                 raise OttlError(f"index {index} out of bounds")
             value = value[index]
         else:
-            raise OttlError(f"a {type_name(value)} cannot be indexed by a {type_name(index)}")
+            raise OttlError(f"{a_type(value)} cannot be indexed by {a_type(index)}")
     return value
 
 
@@ -112,7 +112,7 @@ def bury(value: Any, keys: Keys, cursor: Cursor, new: Any) -> Any:
         return value
     if value is None:
         return _grow(key, rest, cursor, new)
-    raise OttlError(f"a {type_name(value)} cannot be indexed")
+    raise OttlError(f"{a_type(value)} cannot be indexed")
 
 
 def _grow(key: Expression, rest: Keys, cursor: Cursor, new: Any) -> Any:
@@ -277,5 +277,5 @@ def as_map(value: Any) -> dict[str, Any]:
         OttlError: If it is none.
     """
     if type(value) is not dict:
-        raise OttlError(f"a map is set to a map, not to a {type_name(value)}")
+        raise OttlError(f"a map is set to a map, not to {a_type(value)}")
     return value

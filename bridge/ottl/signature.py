@@ -15,7 +15,7 @@ from typing import Any
 from bridge.ottl.errors import OttlError, OttlSyntaxError, OttlTypeError
 from bridge.ottl.expressions import Expression, Get
 from bridge.ottl.gotext import parse_bool, parse_float, parse_int, to_text
-from bridge.ottl.values import AnyList, Duration, Time, check_raw, type_name
+from bridge.ottl.values import AnyList, Duration, Time, a_type, check_raw, type_name
 
 
 class Kind(Enum):
@@ -126,7 +126,7 @@ def _to_int(value: Any) -> Any:
         return int(value)
     if kind is float:
         return truncated(value)
-    raise OttlTypeError(f"a {type_name(value)} cannot become an int")
+    raise OttlTypeError(f"{a_type(value)} cannot become an int")
 
 
 def truncated(value: float) -> int:
@@ -144,7 +144,7 @@ def _to_float(value: Any) -> Any:
         return float(value)
     if kind is str:
         return parse_float(value)
-    raise OttlTypeError(f"a {type_name(value)} cannot become a float")
+    raise OttlTypeError(f"{a_type(value)} cannot become a float")
 
 
 def _to_bool(value: Any) -> Any:
@@ -155,7 +155,7 @@ def _to_bool(value: Any) -> Any:
         return value != 0
     if kind is str:
         return parse_bool(value)
-    raise OttlTypeError(f"a {type_name(value)} cannot become a bool")
+    raise OttlTypeError(f"{a_type(value)} cannot become a bool")
 
 
 def _to_bytes(value: Any) -> Any:
@@ -170,7 +170,7 @@ def _to_bytes(value: Any) -> Any:
         return struct.pack(">q", value)
     if kind is float:
         return struct.pack(">d", value)
-    raise OttlTypeError(f"a {type_name(value)} cannot become bytes")
+    raise OttlTypeError(f"{a_type(value)} cannot become bytes")
 
 
 def _to_list(value: Any) -> list[Any]:

@@ -140,6 +140,14 @@ def type_name(value: object) -> str:
     return _NAMES.get(type(value), type(value).__name__)
 
 
+def a_type(value: object) -> str:
+    """The name with its article, as messages say it."""
+    name = type_name(value)
+    if value is None:
+        return name
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
 Comparison = Callable[[Any, Any], bool]
 
 
@@ -221,7 +229,7 @@ def check_raw(value: Any) -> None:
         for inner in value:
             check_raw(inner)
     elif value is not None and type(value) not in _PLAIN:
-        raise OttlTypeError(f"a {type_name(value)} cannot stand inside of a list or map here")
+        raise OttlTypeError(f"{a_type(value)} cannot stand inside of a list or map here")
 
 
 def copied(value: Any) -> Any:

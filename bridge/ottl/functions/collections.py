@@ -8,7 +8,7 @@ from bridge.ottl.functions.registry import function, maybe, need, several
 from bridge.ottl.gotext import attribute_text
 from bridge.ottl.regex import to_bytes
 from bridge.ottl.signature import Kind
-from bridge.ottl.values import AnyList, Foreign, check_raw, equal, type_name
+from bridge.ottl.values import AnyList, Foreign, a_type, check_raw, equal, type_name
 
 
 @function("Len", need("target", Kind.VALUE))
@@ -24,7 +24,7 @@ def length(target: Expression) -> Get:
             return len(value)
         if isinstance(value, Foreign) and value.is_list:
             return len(value.parts)
-        raise OttlError(f"a {type_name(value)} has no length")
+        raise OttlError(f"{a_type(value)} has no length")
 
     return get
 
@@ -82,7 +82,7 @@ def sort(target: Expression, order: str = "asc") -> Get:
     def get(cursor: Cursor) -> list[Any]:
         found = target.get(cursor)
         if not isinstance(found, list):
-            raise OttlError(f"a {type_name(found)} cannot be sorted")
+            raise OttlError(f"{a_type(found)} cannot be sorted")
         if type(found) is AnyList:
             check_raw(found)
         return _sorted(found, descending=descending)
@@ -117,7 +117,7 @@ def slice_to_map(
         result: dict[str, Any] = {}
         for place, element in enumerate(target.get(cursor)):
             if (key_path is not None or value_path is not None) and not isinstance(element, dict):
-                raise OttlError(f"element {place} must be a map but is a {type_name(element)}")
+                raise OttlError(f"element {place} must be a map but is {a_type(element)}")
             key: Any = str(place) if key_path is None else _follow(element, key_path)
             if type(key) is not str:
                 raise OttlError(f"the key of element {place} is no string")

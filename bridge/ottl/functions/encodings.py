@@ -10,7 +10,7 @@ from bridge.ottl.expressions import Cursor, Expression, Get
 from bridge.ottl.functions.registry import function, maybe, need
 from bridge.ottl.regex import to_bytes, to_text
 from bridge.ottl.signature import Kind
-from bridge.ottl.values import type_name
+from bridge.ottl.values import a_type
 
 _VARIANTS = {
     "base64": (b"+/", True),
@@ -87,7 +87,7 @@ def decode(target: Expression, encoding: Expression) -> Get:
         elif type(value) is bytes:
             data = value
         else:
-            raise OttlError(f"a {type_name(value)} cannot be decoded")
+            raise OttlError(f"{a_type(value)} cannot be decoded")
         if name in _VARIANTS:
             return to_text(decode64(data, name))
         return _decode_text(data, name)
