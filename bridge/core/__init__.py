@@ -7,7 +7,7 @@ built with.
 """
 
 from bridge.core.batch import ACCEPTED, NO_METADATA, Batch, Metadata, Receipt
-from bridge.core.clock import Clock, Deadline, SystemClock
+from bridge.core.clock import Clock, Deadline, SteadyWall, SystemClock
 from bridge.core.component_id import ComponentId
 from bridge.core.contracts import (
     Component,
@@ -78,6 +78,7 @@ __all__ = [
     "Labels",
     # Time.
     "Clock",
+    "SteadyWall",
     "SystemClock",
     "Deadline",
     # Errors.

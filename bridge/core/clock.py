@@ -38,6 +38,38 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+class SteadyWall:
+    """
+    The wall clock without its jumps, for waiting in the time of records.
+
+    A wall clock that is set anew, by an hour or by a second, is not time that passed: what waits
+    would be decided early or held. Between two readings this clock moves by what `monotonic` says;
+    a difference to the wall of more than `STEP_S` is made good slowly, by `SLEW` of the time that
+    passes, and a smaller one at once.
+    """
+
+    STEP_S = 0.25
+    SLEW = 0.1
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._monotonic = clock.monotonic()
+        self._wall = clock.wall()
+
+    def now(self) -> float:
+        """Seconds since the Unix epoch, as far as this clock knows."""
+        monotonic = self._clock.monotonic()
+        elapsed = monotonic - self._monotonic
+        expected = self._wall + elapsed
+        off = self._clock.wall() - expected
+        if abs(off) > self.STEP_S:
+            slewed = elapsed * self.SLEW
+            off = min(slewed, max(-slewed, off))
+        self._monotonic = monotonic
+        self._wall = expected + off
+        return self._wall
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """A moment on a clock's monotonic scale after which nobody waits any more."""

@@ -10,7 +10,8 @@ import ssl
 from typing import Any
 
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnsupportedSaslMechanismError
+from aiokafka.protocol.admin import SaslHandShakeRequest
 from pydantic import Field, field_validator
 
 from bridge.kafka.security import Auth, default_context, sasl_kwargs
@@ -148,12 +149,48 @@ async def why_unreachable(kwargs: dict[str, Any], *, timeout_s: float) -> BaseEx
                 )
         except (OSError, KafkaError) as error:  # TimeoutError is an OSError
             if not _about_network(error):
-                return error
+                return await _with_details(error, host, port, connection, timeout_s)
             first = first or error
         else:
             reached.close()
             return None
     return first
+
+
+async def _with_details(
+    error: BaseException, host: str, port: int, connection: dict[str, Any], timeout_s: float
+) -> BaseException:
+    """*error* with notes on where it was met and what was expected there."""
+    if isinstance(error, ssl.SSLError):
+        files = getattr(connection.get("ssl_context"), "files", ())
+        checked = f", with {', '.join(files)}" if files else ""
+        error.add_note(f"at broker {host}:{port}{checked}")
+    elif isinstance(error, UnsupportedSaslMechanismError):
+        enabled = await _enabled_mechanisms(host, port, connection, timeout_s)
+        told = f"enabled there: {', '.join(enabled)}" if enabled else "it does not say what is"
+        tried = connection.get("sasl_mechanism", "")
+        error.add_note(f"broker {host}:{port} has not enabled {tried}; {told}")
+    return error
+
+
+async def _enabled_mechanisms(
+    host: str, port: int, connection: dict[str, Any], timeout_s: float
+) -> list[str]:
+    """What the listener offers, asked before any credentials are sent; empty if it does not say."""
+    plain = {name: value for name, value in connection.items() if not name.startswith("sasl_")}
+    plain["security_protocol"] = plain["security_protocol"].removeprefix("SASL_")
+    try:
+        async with asyncio.timeout(timeout_s):
+            reached = await create_conn(
+                host, port, request_timeout_ms=round(timeout_s * 1000), **plain
+            )
+            try:
+                answer = await reached.send(SaslHandShakeRequest(connection["sasl_mechanism"]))
+            finally:
+                reached.close()
+    except (OSError, KafkaError):
+        return []
+    return sorted(answer.enabled_mechanisms)
 
 
 def _about_network(error: BaseException) -> bool:

@@ -125,5 +125,7 @@ def _reason(error: BaseException) -> str:
         return "the topic or partition does not exist"
     if isinstance(error, TimeoutError) and not str(error):
         return "no answer in time"
-    text = " ".join(str(error).split())
-    return text or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, kafka.UnsupportedSaslMechanismError):
+        text = "the SASL mechanism is not enabled"
+    return "; ".join((text, *getattr(error, "__notes__", ())))

@@ -19,6 +19,7 @@ from bridge.core import (
     Clock,
     Deadline,
     DeliveryError,
+    Denied,
     Interrupted,
     Overloaded,
     Retryable,
@@ -44,6 +45,8 @@ from bridge.kafka.ticket import Ticket
 log = structlog.get_logger()
 
 _RESEND_FIRST_S = 0.05
+_TELL_S = 60.0  # Between two lines in the log about one topic that we may not write to.
+_TOLD_MAX = 1000
 _STOPPING = "the Kafka exporter is stopping"
 _SWEEP_SHARE = 8  # Dead requests are swept out when they are an eighth of the waiting entries.
 
@@ -123,6 +126,7 @@ class Flusher:
         self._fresh: list[_Lane] = []
         self._stopping = False
         self._dead_tickets = 0
+        self._tell_at_s: dict[str, float] = {}
         self.held_bytes = 0
 
     @property
@@ -321,6 +325,8 @@ class Flusher:
                     fail_all(entries, trouble)
                     return
             except DeliveryError as trouble:
+                if isinstance(trouble, Denied):
+                    self._tell_denied(lane.topic, trouble)
                 undoubt(entries)
                 fail_all(entries, trouble)
                 return
@@ -330,6 +336,15 @@ class Flusher:
             await self._clock.sleep(wait_s)
             wait_s = min(wait_s * 2, self._options.resend_max_s)
             entries = living_of(entries)
+
+    def _tell_denied(self, topic: str, error: Denied) -> None:
+        """Log what the operator must mend: senders hear it too, but cannot."""
+        now_s = self._clock.monotonic()
+        if now_s >= self._tell_at_s.get(topic, 0.0):
+            if len(self._tell_at_s) >= _TOLD_MAX:
+                self._tell_at_s.clear()
+            self._tell_at_s[topic] = now_s + _TELL_S
+            log.warning("kafka_write_denied", topic=topic, reason=str(error), hint=error.hint)
 
     def _build(self, lane: _Lane, records: list[OutRecord]) -> tuple[RecordBatch, int]:
         limit = lane.batch_bytes_max

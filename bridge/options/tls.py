@@ -254,6 +254,11 @@ class _Reloading(ssl.SSLContext):
         self._current, self._seen, self._looked_at_s = current, seen, time.monotonic()
         return self
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that were read, for messages."""
+        return self._paths
+
     def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
         """Make the TLS object of a new connection from the newest usable files."""
         if self._server_name and not kwargs.get("server_side"):

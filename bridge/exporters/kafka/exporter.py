@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -48,6 +49,7 @@ from bridge.wire import count_items
 log = structlog.get_logger()
 
 _EXPLAIN_TIMEOUT_S = 3.0
+_LOOK_AGAIN_S = 5.0  # Between looks at topics that are missing or forbidden.
 _SUBJECTS_MAX = 100  # Topics that data may choose: their states are reported up to this number.
 
 
@@ -111,6 +113,7 @@ class KafkaExporter:
         # What changes: the connection's arguments, and what was reported and logged.
         self._kwargs: dict[str, Any] = {}
         self._denied_topics: set[str] = set()
+        self._looking: asyncio.Task[None] | None = None
         self._refusal_logged = False
         settings.metrics.gauge(
             "bridge_kafka_exporter_buffered_bytes",
@@ -130,6 +133,8 @@ class KafkaExporter:
 
     async def stop(self, deadline: Deadline) -> None:
         """Write what was taken, until *deadline*; then fail the rest and close everything."""
+        if self._looking is not None:
+            self._looking.cancel()
         self._gathering.flush()
         await self._flusher.stop(deadline)
         self._expiry.close()
@@ -229,11 +234,26 @@ class KafkaExporter:
                 self._denied_topics.add(name)
                 log.warning("kafka_topic_denied", topic=name, reason=str(error), hint=error.hint)
                 self._report(State.RECOVERABLE, str(error), error.hint, subject)
+                if self._looking is None or self._looking.done():
+                    self._looking = asyncio.create_task(self._look_again(), name="denied-topics")
             raise
         if name in self._denied_topics:
             self._denied_topics.discard(name)
             self._report(State.OK, subject=subject)
         return topic
+
+    async def _look_again(self) -> None:
+        """
+        Ask about denied topics until none is left.
+
+        Senders do it with each request, but who is not ready gets none.
+        """
+        clock = self._settings.clock
+        while self._denied_topics:
+            await clock.sleep(_LOOK_AGAIN_S)
+            for name in list(self._denied_topics):
+                with suppress(DeliveryError, TimeoutError):
+                    await self._ask(name, Deadline.after(_LOOK_AGAIN_S, clock))
 
     async def _find_dead_letter(self, deadline: Deadline | None) -> None:
         """Look for the dead letter topic; without it, the sender is told what is too large."""

@@ -54,7 +54,8 @@ class Lane:
     The clock of a partition is the latest record timestamp, never above the wall's time; it follows
     the wall only when the partition is caught up. So a backlog is decided as it would have been
     live, however fast it is read. A trace starts at the clock's value when its first record is
-    read: a producer whose clock is wrong neither speeds its traces up nor holds them.
+    read: a producer whose clock is wrong neither speeds its traces up nor holds them. The wall is a
+    `SteadyWall`: a machine's clock that is set anew decides nothing early either.
     """
 
     def __init__(self, place: Place, custody: Custody | None, waits: Waits) -> None:

@@ -23,6 +23,7 @@ from bridge.core import (
     Stage,
     State,
     Status,
+    SteadyWall,
 )
 from bridge.flow import Backoff, Health, Partition
 from bridge.processors._gathering.engine import Engine, Taken
@@ -88,6 +89,7 @@ class Gathering:
         self._telemetry = telemetry
         self._settings = settings
         self._clock = settings.clock
+        self._wall = SteadyWall(settings.clock)
         self._downstream = downstream
         self._delivery = delivery
         self._drop_at_stop = drop_at_stop
@@ -345,7 +347,7 @@ class Gathering:
             self._room.set()
 
     def _now(self) -> Moment:
-        return Moment(self._clock.monotonic(), int(self._clock.wall() * 1000))
+        return Moment(self._clock.monotonic(), int(self._wall.now() * 1000))
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

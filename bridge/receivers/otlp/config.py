@@ -288,6 +288,13 @@ class OtlpReceiverOptions(Options):
     worker. Charged before a body is read; beyond it requests are answered with a retry hint.
     """
 
+    max_items_per_request: int = Field(default=250_000, ge=1)
+    """
+    Spans, log records or data points of one request, counted without building objects; a request
+    with more is refused for good, as one that is too large. 4 MiB hold about 100,000 of the
+    smallest real spans, and two million empty ones. The Collector: no limit.
+    """
+
     overload_retry_delay: Duration = Field(default=1.0, gt=0)
     """Seconds (±25 %) after which senders refused for lack of memory shall come back."""
 

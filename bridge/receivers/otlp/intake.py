@@ -15,6 +15,7 @@ from bridge.core import (
     Settings,
     Signal,
     Stage,
+    TooLarge,
 )
 from bridge.http2 import Field
 from bridge.receivers.otlp.status import Verdict
@@ -58,10 +59,13 @@ class Outcomes:
 
 
 class Intake:
-    """Takes the requests of one signal that came by one transport."""
+    """Takes the requests of one signal that came by one transport, of up to *items_max* items."""
 
-    def __init__(self, signal: Signal, stage: Stage, settings: Settings, transport: str) -> None:
+    def __init__(
+        self, signal: Signal, stage: Stage, settings: Settings, transport: str, items_max: int
+    ) -> None:
         self.signal = signal
+        self._items_max = items_max
         self._stage = stage
         self._source = str(settings.id)
         self._clock: Clock = settings.clock
@@ -79,11 +83,18 @@ class Intake:
 
         Raises:
             Malformed: If the bytes are no request of this signal.
+            TooLarge: If it holds more items than one request may.
             DeliveryError: What the stage behind says.
         """
         items = count_items(self.signal, body)
         if not items:
             return ACCEPTED
+        if items > self._items_max:
+            self._refused.value += items
+            raise TooLarge(
+                f"the request holds {items:,} {self.signal.items}, at most {self._items_max:,} are "
+                "taken at once: send smaller batches or raise max_items_per_request"
+            )
         origin = Origin(self._source, Deadline(deadline_at, self._clock))
         batch = Batch(self.signal, body, items, origin, metadata)
         try:

@@ -65,7 +65,7 @@ class OtlpReceiver:
         self._outcomes = {name: Outcomes(settings, name) for name in ("grpc", "http")}
         self._intakes = {
             name: {
-                signal: Intake(signal, stage, settings, name)
+                signal: Intake(signal, stage, settings, name, config.max_items_per_request)
                 for signal, stage in downstream.items()
             }
             for name in ("grpc", "http")

@@ -1,6 +1,8 @@
 """Deadlines on a clock driven by hand."""
 
-from bridge.core import Deadline, SystemClock
+import pytest
+
+from bridge.core import Deadline, SteadyWall, SystemClock
 
 
 class Hand:
@@ -41,3 +43,47 @@ async def test_system_clock_moves_forward() -> None:
 
     assert clock.monotonic() >= before
     assert clock.wall() > 1_700_000_000
+
+
+class Set(Hand):
+    """A machine's clock that somebody sets."""
+
+    off_s = 0.0
+
+    def wall(self) -> float:
+        return self.now_s + self.off_s
+
+
+def test_steady_wall_of_a_jumping_clock_takes_no_more_than_the_time_that_passed() -> None:
+    """An hour ahead or behind is made good by a tenth of each second."""
+    for jump_s, expected_s in ((3600.0, 11.0), (-3600.0, 9.0)):
+        clock = Set()
+        wall = SteadyWall(clock)
+        start_s = wall.now()
+        clock.off_s = jump_s
+        clock.now_s += 10
+
+        assert wall.now() - start_s == pytest.approx(expected_s)
+
+
+def test_steady_wall_of_a_disciplined_clock_follows_it() -> None:
+    """Corrections of up to a quarter of a second are taken at once."""
+    clock = Set()
+    wall = SteadyWall(clock)
+    clock.off_s = 0.2
+    clock.now_s += 1
+
+    assert wall.now() == pytest.approx(clock.wall())
+
+
+def test_steady_wall_of_a_clock_set_back_to_the_truth_returns_to_it() -> None:
+    """A jump that is undone leaves no difference behind for longer than it takes to slew."""
+    clock = Set()
+    wall = SteadyWall(clock)
+    clock.off_s = 3600.0
+    clock.now_s += 10
+    wall.now()
+    clock.off_s = 0.0
+    clock.now_s += 10
+
+    assert wall.now() == pytest.approx(clock.wall())

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiokafka.errors as kafka
 import pytest
+import structlog.testing
 
 from bridge.core import (
     ACCEPTED,
@@ -166,6 +167,19 @@ async def test_error_about_us_fails_everyone_at_once(bench: Bench) -> None:
     bench.cluster.script = [kafka.TopicAuthorizationFailedError("t")]
     with pytest.raises(Denied, match="cannot write to t/0"):
         await bench.deliver((0, b"x")).wait()
+
+
+async def test_error_about_us_is_logged_once_a_minute_and_topic(bench: Bench) -> None:
+    """The operator reads what mends it, also if no sender shows its answers."""
+    bench.cluster.script = [kafka.TopicAuthorizationFailedError("t")] * 3
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(Denied):
+                await bench.deliver((0, b"x")).wait()
+    told = [entry for entry in logs if entry["event"] == "kafka_write_denied"]
+
+    assert len(told) == 1
+    assert told[0]["hint"].startswith("kafka-acls")
 
 
 async def test_without_resending_the_first_failure_is_told() -> None:

@@ -191,6 +191,23 @@ async def test_missing_topic_is_denied_and_reported(start: Start) -> None:
     assert bench.settings.host.statuses()["topic otlp_spans"].state is State.OK
 
 
+async def test_missing_topic_is_looked_for_while_nobody_sends(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is not ready gets no requests: the state clears without one."""
+    monkeypatch.setattr("bridge.exporters.kafka.exporter._LOOK_AGAIN_S", 0.01)
+    cluster = FakeCluster({})
+    bench = await start({}, cluster)
+    with pytest.raises(Denied):
+        await bench.deliver(trace_request())
+    cluster.topics["otlp_spans"] = 3
+    bench.exporter._topics._refused.clear()
+    assert bench.exporter._looking is not None
+    await asyncio.wait_for(bench.exporter._looking, 10)
+
+    assert bench.settings.host.statuses()["topic otlp_spans"].state is State.OK
+
+
 async def test_unreachable_kafka_is_unavailable_at_once_with_a_hint(start: Start) -> None:
     """Senders hear within milliseconds when to come back, and the state says why."""
     cluster = FakeCluster(any_topic=1, connects=[kafka.KafkaConnectionError("refused")] * 99)

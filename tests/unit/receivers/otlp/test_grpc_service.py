@@ -39,7 +39,7 @@ async def test_export_answers_and_counts() -> None:
     stage = FakeStage(ACCEPTED, Receipt(1, "x"), Receipt(0, "y"), Overloaded("full"))
     outcomes = Outcomes(settings, "grpc")
     export = make_export(
-        Intake(Signal.TRACES, stage, settings, "grpc"),
+        Intake(Signal.TRACES, stage, settings, "grpc", 1_000),
         outcomes,
         OtlpAnswers(outcomes, "receivers.otlp.protocols.grpc"),
         include_metadata=False,

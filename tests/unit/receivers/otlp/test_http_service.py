@@ -21,7 +21,7 @@ class Fixture:
         self.settings = make_settings("otlp", clock=ManualClock())
         self.handler = OtlpHttpHandler(
             HttpOptions.model_validate(options),
-            {b"/v1/logs": Intake(Signal.LOGS, self.stage, self.settings, "http")},
+            {b"/v1/logs": Intake(Signal.LOGS, self.stage, self.settings, "http", 1_000)},
             Outcomes(self.settings, "http"),
             clock=self.settings.clock,
             budget=self.budget,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bridge.core import ACCEPTED, Malformed, Receipt, Signal, Unavailable
+from bridge.core import ACCEPTED, Malformed, Receipt, Signal, TooLarge, Unavailable
 from bridge.receivers.otlp.intake import Intake, to_metadata
 from bridge.testing import FakeStage, ManualClock, RecordingMetrics, make_settings, trace_request
 
@@ -18,7 +18,7 @@ class Fixture:
         self.metrics = RecordingMetrics()
         self.clock = ManualClock()
         settings = make_settings("otlp/a", clock=self.clock, metrics=self.metrics)
-        self.intake = Intake(Signal.TRACES, stage, settings, "grpc")
+        self.intake = Intake(Signal.TRACES, stage, settings, "grpc", items_max=4)
 
     def figures(self) -> tuple[float, ...]:
         """Accepted, refused and failed spans."""
@@ -38,6 +38,18 @@ async def test_items_accepted_are_counted() -> None:
     await fixture.intake.take(MADE.body, fixture.clock.monotonic() + 4)
 
     assert fixture.figures() == (7, 1, 0)
+
+
+async def test_request_of_more_items_than_may_be_is_refused_for_good() -> None:
+    """Nothing of it goes on, and the sender reads which key bounds it."""
+    stage = FakeStage()
+    fixture = Fixture(stage)
+
+    with pytest.raises(TooLarge, match=r"holds 5 spans, at most 4.*max_items_per_request"):
+        await fixture.intake.take(trace_request(5).body, 0.0)
+
+    assert fixture.figures() == (0, 5, 0)
+    assert stage.offered == []
 
 
 async def test_items_refused_are_counted() -> None:
