@@ -1,0 +1,199 @@
+"""
+The `basicauth` extension: users and passwords that senders must show, or that exporters send.
+
+Fields and meaning are the Collector's.
+"""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from bridge.core import (
+    ConfigError,
+    Deadline,
+    Denied,
+    ExtensionFactory,
+    Metadata,
+    Settings,
+    Stability,
+    State,
+    Status,
+)
+from bridge.extensions._credentials_file import CredentialsFile
+from bridge.extensions._htpasswd import fits, is_slow, parse_htpasswd
+from bridge.options import Options
+
+_HINT = "send Authorization: Basic with base64 of USER:PASSWORD"
+
+
+class Htpasswd(Options):
+    """``htpasswd``: who may send."""
+
+    file: str = ""
+    """File that ``htpasswd -B`` made; looked at every second."""
+
+    inline: SecretStr = SecretStr("")
+    """Lines of such a file; they go before those of `file`."""
+
+
+class ClientAuth(Options):
+    """``client_auth``: what an exporter sends."""
+
+    username: str = Field(min_length=1, pattern="^[^:]+$")
+    """The user; a colon cannot be part of it."""
+
+    password: SecretStr = SecretStr("")
+    """Its password."""
+
+
+class BasicAuthConfig(Options):
+    """The Collector's ``basicauth`` section: one of `htpasswd` and `client_auth`."""
+
+    htpasswd: Htpasswd | None = None
+    """For receivers."""
+
+    client_auth: ClientAuth | None = None
+    """For exporters."""
+
+    slow_checks_per_s: int = Field(default=20, ge=1)
+    """
+    Comparisons with a bcrypt hash in a second, which take tens of milliseconds each; beyond it,
+    senders that were not seen before are told to come again. The Collector: no limit.
+    """
+
+    remembered: int = Field(default=1000, ge=1)
+    """Outcomes of comparisons that are remembered, as hashes, so that they are made once."""
+
+    @model_validator(mode="after")
+    def _one_side(self) -> Self:
+        if (self.htpasswd is None) == (self.client_auth is None):
+            raise ValueError("set either htpasswd (for receivers) or client_auth (for exporters)")
+        users = self.htpasswd
+        if users is not None and not users.file and not users.inline.get_secret_value():
+            raise ValueError("htpasswd needs file or inline")
+        return self
+
+
+class BasicAuth:
+    """Checks users for receivers, or gives credentials to exporters."""
+
+    def __init__(self, config: BasicAuthConfig, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._inline: dict[str, str] = {}
+        self._file: CredentialsFile[dict[str, str]] | None = None
+        self._key = secrets.token_bytes(64)
+        # What changes: outcomes by user, hash and password, and slow checks of this second.
+        self._outcomes: OrderedDict[bytes, bool] = OrderedDict()
+        self._second = 0
+        self._checks = 0
+
+    async def start(self) -> None:
+        """
+        Read the users.
+
+        Raises:
+            ConfigError: If a file cannot be read, or a line is no user with a hash that we know.
+        """
+        users = self._config.htpasswd
+        where = f"extensions.{self._settings.id}.htpasswd"
+        if users is not None:
+            self._inline = _parse(users.inline.get_secret_value(), f"{where}.inline")
+            if users.file:
+                self._file = CredentialsFile(
+                    users.file, lambda text: _parse(text, f"{where}.file"), f"{where}.file"
+                )
+        self._settings.report(Status(State.OK))
+
+    async def stop(self, deadline: Deadline) -> None:
+        """Nothing is held."""
+        del deadline
+
+    def authenticate(self, headers: Metadata) -> None:
+        """
+        Let in who shows a user and its password.
+
+        Raises:
+            Denied: If the header is missing or wrong, or too many unknown senders come at once.
+        """
+        if self._config.htpasswd is None:
+            raise Denied("this basicauth extension has no htpasswd: nobody may send")
+        user, password = _credentials(headers.get("authorization", ()))
+        hashed = self._inline.get(user)
+        if hashed is None and self._file is not None:
+            hashed = self._file.value().get(user)
+        if hashed is None or not self._fits(user, password, hashed):
+            raise Denied(f"wrong user or password: {_HINT}")
+
+    def request_headers(self) -> Mapping[str, str]:
+        """
+        The header with the credentials.
+
+        Raises:
+            Denied: If there is no ``client_auth``.
+        """
+        client = self._config.client_auth
+        if client is None:
+            raise Denied("this basicauth extension has no client_auth")
+        pair = f"{client.username}:{client.password.get_secret_value()}"
+        return {"authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+    def _fits(self, user: str, password: str, hashed: str) -> bool:
+        if not is_slow(hashed):
+            return fits(password, hashed)
+        # Nobody finds passwords in here: the key is random, and lost with the process.
+        about = "\0".join((user, hashed, password)).encode()
+        name = hashlib.blake2b(about, key=self._key, digest_size=32).digest()
+        known = self._outcomes.get(name)
+        if known is None:
+            self._charge()
+            known = fits(password, hashed)
+            while len(self._outcomes) >= self._config.remembered:
+                self._outcomes.popitem(last=False)
+        self._outcomes[name] = known
+        self._outcomes.move_to_end(name)
+        return known
+
+    def _charge(self) -> None:
+        second = int(self._settings.clock.monotonic())
+        if second != self._second:
+            self._second, self._checks = second, 0
+        if self._checks >= self._config.slow_checks_per_s:
+            raise Denied("too many senders show new credentials: come again in a second")
+        self._checks += 1
+
+
+def _parse(text: str, where: str) -> dict[str, str]:
+    try:
+        return parse_htpasswd(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _credentials(shown: tuple[str, ...]) -> tuple[str, str]:
+    if not shown:
+        raise Denied(f"missing header Authorization: {_HINT}")
+    scheme, _, encoded = shown[0].partition(" ")
+    try:
+        if scheme.lower() != "basic":
+            raise ValueError(scheme)
+        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (ValueError, binascii.Error) as error:
+        raise Denied(f"the header Authorization is not of this form: {_HINT}") from error
+    if not colon:
+        raise Denied(f"the header Authorization is not of this form: {_HINT}")
+    return user, password
+
+
+FACTORY = ExtensionFactory(
+    type_name="basicauth",
+    config=BasicAuthConfig,
+    create=BasicAuth,
+    stability=Stability.BETA,
+)
