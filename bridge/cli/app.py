@@ -14,6 +14,7 @@ from bridge.cli.output import Output, print_failure
 from bridge.core import BridgeError
 
 _VERBS = (
+    ("init", "bridge.cli.init:init", "Write a commented configuration to begin with."),
     ("run", "bridge.cli.run:run", "Run the pipelines of a configuration."),
     ("validate", "bridge.cli.validate:validate", "Check a configuration and say what is wrong."),
     ("config", "bridge.cli.config:app", "Show the values in force and where they come from."),

@@ -137,6 +137,7 @@ typedef struct {
     uint32_t id_field;
     int partitions, murmur, keyless;
     size_t body; /* the number of the request that is being read, of several */
+    size_t counted; /* items, where only they are wanted: without partitions */
     Bytes last_id; /* of the item before, since a trace's spans often stand together */
     int32_t last_partition;
 } Request;
@@ -228,14 +229,16 @@ static Outcome add_item(Request *request, Field *field, size_t scope)
     Outcome outcome = check_item(field, request->id_field, &id, &id_size);
     if (outcome != OK)
         return outcome;
+    if (request->partitions == 0) {
+        request->counted++; /* only counting: nothing is kept, or empty messages would fill memory */
+        return OK;
+    }
     Item *item = append(&request->items);
     if (item == NULL)
         return NO_MEMORY;
     item->start = field->content;
     item->size = field->size;
     item->scope = scope;
-    if (request->partitions == 0)
-        return OK; /* only counting */
     if (id_size == 16 && request->last_id != NULL && memcmp(id, request->last_id, 16) == 0) {
         item->partition = request->last_partition;
         return OK;
@@ -245,9 +248,17 @@ static Outcome add_item(Request *request, Field *field, size_t scope)
     return OK;
 }
 
+static void forget(Request *request, Array *envelopes, size_t count, size_t slices)
+{
+    if (request->partitions == 0) {
+        envelopes->count = count;
+        request->slices.count = slices;
+    }
+}
+
 static Outcome add_scope(Request *request, Field *group, size_t resource)
 {
-    size_t number = request->scopes.count;
+    size_t number = request->scopes.count, slices = request->slices.count;
     Envelope *scope = append(&request->scopes);
     if (scope == NULL)
         return NO_MEMORY;
@@ -270,12 +281,13 @@ static Outcome add_scope(Request *request, Field *group, size_t resource)
         if (outcome != OK)
             return outcome;
     }
+    forget(request, &request->scopes, number, slices);
     return OK;
 }
 
 static Outcome add_resource(Request *request, Field *group)
 {
-    size_t number = request->resources.count;
+    size_t number = request->resources.count, slices = request->slices.count;
     Envelope *resource = append(&request->resources);
     if (resource == NULL)
         return NO_MEMORY;
@@ -301,6 +313,7 @@ static Outcome add_resource(Request *request, Field *group)
         if (field.number == 2 && (outcome = add_scope(request, &field, number)) != OK)
             return outcome;
     }
+    forget(request, &request->resources, number, slices);
     return OK;
 }
 
@@ -624,7 +637,7 @@ static PyObject *count(PyObject *module, PyObject *args)
     prepare(&request, logs);
     Outcome outcome = take_apart(&request, body.buf, (size_t)body.len);
     PyObject *result =
-        outcome == OK ? PyLong_FromSize_t(request.items.count) : finish(outcome);
+        outcome == OK ? PyLong_FromSize_t(request.counted) : finish(outcome);
     clear(&request);
     PyBuffer_Release(&body);
     return result;

@@ -228,7 +228,7 @@ class Scene:
             drain_s: Seconds until every acknowledged span must be accounted for.
             fresh: Whether one more span must pass at the end.
         """
-        await asyncio.to_thread(self.cluster.server.heal)
+        await asyncio.to_thread(self._heal)
         self.backend.tell()
         await self.clients.stop()
         await self._drain(drain_s)
@@ -249,6 +249,10 @@ class Scene:
                     f"spans not delivered in {timeout_s} s; {await self._state()}"
                 )
             await asyncio.sleep(POLL_S / 4)
+
+    def _heal(self) -> None:
+        """End every fault of the cluster and its network."""
+        self.cluster.server.heal()
 
     def compare(self, records: list[Stored]) -> None:
         """The set arithmetic; also fills the scenario's row of the table."""
