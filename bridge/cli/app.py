@@ -26,6 +26,11 @@ _VERBS = (
     ("demo", "bridge.cli.demo:demo", "Run the whole bridge on this machine, without Kafka."),
     ("dlq", "bridge.cli.dlq:app", "List, show, replay and skip dead letters."),
     ("try", "bridge.cli.try_:try_", "Put spans through a processor and see what becomes of them."),
+    (
+        "explain-trace",
+        "bridge.cli.explain_trace:explain_trace",
+        "Say how a trace is sampled.",
+    ),
     ("test", "bridge.cli.test_:test_", "Run the test cases of a configuration."),
 )
 """Name, where the verb is, and a line of help; a verb that is not installed is left out."""

@@ -5,6 +5,7 @@ Shared by ``tail_sampling``, which drops most of what it gathers, and ``groupbyt
 all of it. `Engine` decides without waiting; `Gathering` is the stage around it.
 """
 
+from bridge.processors._gathering.apart import traces_of
 from bridge.processors._gathering.cache import DecisionCache
 from bridge.processors._gathering.deciding import Bounds, Caches, Decider
 from bridge.processors._gathering.decision import Decision, Judge, KeepAll
@@ -39,6 +40,7 @@ __all__ = [
     # Traces as bytes.
     "Trace",
     "Parts",
+    "traces_of",
     "framed_spans",
     "request_in_order",
     "request_grouped",

@@ -5,6 +5,7 @@ Traces are gathered and custody is kept by `bridge.processors._gathering`; here 
 which look at a trace through narrow readers (`view`, `schema`), and who asks them (`judge`).
 """
 
+from bridge.processors.tail_sampling.explaining import Opinion, Verdict, explain_traces
 from bridge.processors.tail_sampling.judge import Juror, PolicyJudge
 from bridge.processors.tail_sampling.options import DecisionCacheOptions, TailSamplingOptions
 from bridge.processors.tail_sampling.policy_options import PolicyOptions
@@ -26,4 +27,7 @@ __all__ = [
     "Juror",
     "build_judge",
     "build_engine",
+    "explain_traces",
+    "Verdict",
+    "Opinion",
 ]

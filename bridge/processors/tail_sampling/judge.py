@@ -80,7 +80,11 @@ class PolicyJudge:
         return _SAMPLED if sampled else _NOT_SAMPLED
 
     def opinions(self, trace_id: bytes, parts: Parts, spans: int) -> list[tuple[str, str]]:
-        """What each policy says by itself, by name; the reason for one that fails."""
+        """
+        What each policy says by itself, by name, in the order in which they are asked.
+
+        For one that fails the reason. Nothing is counted, but limits of a rate are used up.
+        """
         view = self._view
         view.show(trace_id, parts, spans)
         said = []
