@@ -22,6 +22,8 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "attributes": {"actions": [{"key": "a", "action": "delete"}]},
     "resource": {"attributes": [{"key": "a", "action": "delete"}]},
     "probabilistic_sampler": {"sampling_percentage": 10},
+    "bearertokenauth": {"token": "t"},
+    "basicauth": {"client_auth": {"username": "u"}},
     "tail_sampling": {"policies": [{"name": "all", "type": "always_sample"}]},
 }
 
