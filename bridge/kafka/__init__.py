@@ -13,6 +13,7 @@ from bridge.kafka.dead_letter import DeadLetterWriter
 from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.errors import is_denied, map_kafka_error
 from bridge.kafka.flusher import Flusher, FlushEvents, FlushOptions
+from bridge.kafka.lag import PartitionLag, read_lag
 from bridge.kafka.lane_runner import LaneHandler, Windows
 from bridge.kafka.letter_box import Filed, LetterBox
 from bridge.kafka.packing import Entry, Share, SharedEntry
@@ -33,6 +34,9 @@ __all__ = [
     "ClientConfig",
     "connection_kwargs",
     "why_unreachable",
+    # How far a group is.
+    "read_lag",
+    "PartitionLag",
     # What goes wrong.
     "map_kafka_error",
     "is_denied",

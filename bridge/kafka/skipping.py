@@ -58,11 +58,11 @@ async def read_skips(
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await admin.start()
-            found = await _offsets(admin, name, wanted)
+            found = await committed_offsets(admin, name, wanted)
     except (kafka.KafkaError, OSError) as error:
         raise map_kafka_error(error, what="look for skip requests", group=name) from error
     finally:
-        await _close(admin)
+        await close_client(admin)
     return {
         (entry.topic, entry.partition): decode_skips(committed.metadata or "")
         for entry, committed in found.items()
@@ -93,12 +93,17 @@ async def write_skip(
         what = f"ask for {topic}/{partition}@{offset} to be skipped"
         raise map_kafka_error(error, what=what, topic=topic, group=name) from error
     finally:
-        await _close(consumer)
+        await close_client(consumer)
 
 
-async def _offsets(
+async def committed_offsets(
     admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
 ) -> dict[TopicPartition, Any]:
+    """
+    Offset and metadata that *group* committed; the offset is -1 where it committed nothing.
+
+    The caller bounds the time.
+    """
     while True:
         try:
             found: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(
@@ -113,7 +118,8 @@ async def _offsets(
             return found
 
 
-async def _close(client: AIOKafkaAdminClient | AIOKafkaConsumer) -> None:
+async def close_client(client: AIOKafkaAdminClient | AIOKafkaConsumer) -> None:
+    """Close within `TIMEOUT_S`; never fails."""
     stop = client.stop if isinstance(client, AIOKafkaConsumer) else client.close
     try:
         async with asyncio.timeout(TIMEOUT_S):

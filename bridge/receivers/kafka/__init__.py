@@ -3,8 +3,9 @@
 from bridge.core import ReceiverFactory
 from bridge.receivers.kafka.config import KafkaReceiverOptions
 from bridge.receivers.kafka.receiver import KafkaReceiver
+from bridge.receivers.kafka.topics import TopicPlan, plan_topics
 
-__all__ = ["FACTORY", "KafkaReceiver", "KafkaReceiverOptions"]
+__all__ = ["FACTORY", "KafkaReceiver", "KafkaReceiverOptions", "TopicPlan", "plan_topics"]
 
 FACTORY = ReceiverFactory("kafka", KafkaReceiverOptions, KafkaReceiver)
 """What the entry point ``kafka`` names."""
