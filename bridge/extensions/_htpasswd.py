@@ -2,7 +2,7 @@
 Password files of Apache's htpasswd: which forms there are, and whether a password fits. Pure.
 
 Forms: bcrypt (``htpasswd -B``), APR1-MD5 (its default), ``{SHA}`` and plain text. A password is
-compared in constant time; bcrypt is slow on purpose, so that callers remember what it said.
+compared in constant time; bcrypt and APR1 are slow on purpose: callers remember what they said.
 """
 
 import base64
@@ -13,6 +13,7 @@ import bcrypt
 
 _BCRYPT = ("$2a$", "$2b$", "$2y$")
 _ITOA64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_APR1 = "$apr1$"
 _APR1_ROUNDS = 1000
 _APR1_ORDER = ((0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5))
 
@@ -33,7 +34,7 @@ def parse_htpasswd(text: str) -> dict[str, str]:
         user, colon, hashed = line.partition(":")
         if not colon or not user:
             raise ValueError(f"line {number} is not USER:HASH")
-        if hashed.startswith("$") and not hashed.startswith((*_BCRYPT, "$apr1$")):
+        if hashed.startswith("$") and not hashed.startswith((*_BCRYPT, _APR1)):
             raise ValueError(
                 f"line {number} has a hash of another kind than bcrypt, apr1 and {{SHA}}: make it "
                 "anew with htpasswd -B"
@@ -43,8 +44,8 @@ def parse_htpasswd(text: str) -> dict[str, str]:
 
 
 def is_slow(hashed: str) -> bool:
-    """Whether a comparison takes tens of milliseconds."""
-    return hashed.startswith(_BCRYPT)
+    """Whether a comparison takes milliseconds."""
+    return hashed.startswith((*_BCRYPT, _APR1))
 
 
 def fits(password: str, hashed: str) -> bool:
@@ -59,7 +60,7 @@ def fits(password: str, hashed: str) -> bool:
     if hashed.startswith("{SHA}"):
         digest = hashlib.sha1(given, usedforsecurity=False).digest()
         return hmac.compare_digest(base64.b64encode(digest), hashed[5:].encode())
-    if hashed.startswith("$apr1$"):
+    if hashed.startswith(_APR1):
         salt = hashed.split("$")[2]
         return hmac.compare_digest(apr1(given, salt.encode()).encode(), hashed.encode())
     return hmac.compare_digest(given, hashed.encode())

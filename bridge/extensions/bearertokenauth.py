@@ -113,7 +113,8 @@ class BearerTokenAuth:
     def _parse(self, text: str) -> tuple[str, ...]:
         tokens = [line.strip() for line in text.splitlines() if line.strip()]
         if not tokens:
-            raise ConfigError(f"{self._config.filename} holds no token")
+            where = f"extensions.{self._settings.id}.filename"
+            raise ConfigError(f"{where}: {self._config.filename} holds no token")
         return self._to_values(tokens)
 
     def _to_values(self, tokens: list[str]) -> tuple[str, ...]:

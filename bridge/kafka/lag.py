@@ -69,7 +69,7 @@ async def read_lag(
             begins = await consumer.beginning_offsets(places) if places else {}
             ends = await consumer.end_offsets(places) if places else {}
             found = [
-                _lag(place, begins[place], ends[place], committed.get(place)) for place in places
+                lag_of(place, begins[place], ends[place], committed.get(place)) for place in places
             ]
             ages = await _ages(consumer, found)
     except (kafka.KafkaError, OSError) as error:
@@ -100,7 +100,8 @@ async def _partitions(
     )
 
 
-def _lag(place: TopicPartition, begin: int, end: int, committed: Any) -> PartitionLag:
+def lag_of(place: TopicPartition, begin: int, end: int, committed: Any) -> PartitionLag:
+    """The lag, still without its age, of a partition with the group's commit if there is one."""
     offset = committed.offset if committed is not None and committed.offset >= 0 else None
     first = begin if offset is None else max(begin, min(offset, end))
     beyond = 0

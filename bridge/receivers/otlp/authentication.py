@@ -20,6 +20,7 @@ class Authenticator(Protocol):
 
         Raises:
             bridge.core.Denied: If not. Its text is told to the sender.
+            bridge.core.Overloaded: If it cannot be said now; the sender keeps its data.
         """
         ...
 

@@ -118,6 +118,8 @@ def make_guard(authenticator: Authenticator, answers: OtlpAnswers) -> Guard:
             authenticator.authenticate(metadata_of(stream))
         except Denied as error:
             return answers.unauthenticated(error)
+        except BridgeError as error:  # It could not look: the sender shall keep its data.
+            return answers.of_error(error)
         return None
 
     return guard

@@ -213,6 +213,8 @@ class OtlpHttpHandler:
                 self._authenticator.authenticate(to_metadata(head.fields))
             except Denied as error:
                 return Verdict(Code.UNAUTHENTICATED, 401, str(error), "unauthenticated")
+            except BridgeError as error:  # It could not look: the sender shall keep its data.
+                return judge(error)
         return None
 
     def _charge(self, request: Request, more_bytes: int) -> Verdict | None:

@@ -7,7 +7,7 @@ import bcrypt
 import pytest
 from pydantic import ValidationError
 
-from bridge.core import ConfigError, Denied
+from bridge.core import ConfigError, Denied, Overloaded
 from bridge.extensions import _htpasswd, basicauth
 from bridge.extensions.basicauth import BasicAuth, BasicAuthConfig
 from bridge.testing import ManualClock, make_settings
@@ -71,13 +71,22 @@ async def test_slow_hash_is_compared_once_for_the_same_sender(
 
 
 async def test_guessing_is_slowed_down() -> None:
-    """Beyond the bound of a second, nobody new is compared."""
+    """Beyond the bound of a second, nobody new is compared, and nobody is refused for good."""
     auth = await make(htpasswd={"inline": f"anna:{HASHED}"}, slow_checks_per_s=2)
     for password in ("a", "b"):
         with pytest.raises(Denied, match="wrong user"):
             auth.authenticate(header("anna", password))
-    with pytest.raises(Denied, match="come again in a second"):
+    with pytest.raises(Overloaded, match="new credentials") as told:
         auth.authenticate(header("anna", "geheim"))
+
+    assert told.value.retry_after_s == 1.0
+
+
+async def test_password_without_end_is_refused_unseen() -> None:
+    """Hashing it would take the longer."""
+    auth = await make(htpasswd={"inline": f"anna:{HASHED}"})
+    with pytest.raises(Denied, match="longer than 1024"):
+        auth.authenticate(header("anna", "x" * 1025))
 
 
 async def test_users_of_a_file_are_taken_when_it_changes(

@@ -61,6 +61,14 @@ class Tokens:
             raise Denied("unknown token")
 
 
+class Busy(Tokens):
+    """An authenticator that cannot look now."""
+
+    def authenticate(self, headers: Metadata) -> None:
+        """Put everybody off."""
+        raise Overloaded("too many at once", retry_after_s=2.0)
+
+
 @pytest.mark.parametrize("signal", list(Signal))
 async def test_request_is_delivered_as_it_came(signal: Signal) -> None:
     """Bytes, counts, deadline and figures, by both transports."""
@@ -246,6 +254,22 @@ async def test_authenticator_decides_who_may_send(token: str) -> None:
         assert answer.status == (200 if good else 401)
         assert health == b"\x08\x01"
         assert len(run.stage.taken) == (2 if good else 0)
+
+
+async def test_authenticator_that_cannot_look_costs_no_sender_its_data() -> None:
+    """Clients drop what is UNAUTHENTICATED: UNAVAILABLE and 503 bring them back."""
+    options = {"auth": {"authenticator": "tokens"}}
+    async with running(
+        grpc_options=options, http_options=options, extensions={"tokens": Busy()}
+    ) as run:
+        answer = await post(run.http, SPANS.body)
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call(run.grpc, SPANS.body)
+
+        assert answer.status == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert run.stage.taken == []
 
 
 @pytest.mark.parametrize("extensions", [{}, {"tokens": FakeStage()}])
