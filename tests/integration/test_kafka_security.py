@@ -37,7 +37,7 @@ from bridge.core import (
 )
 from bridge.exporters.kafka import KafkaExporter, KafkaExporterConfig
 from bridge.receivers.kafka import KafkaReceiver, KafkaReceiverOptions
-from bridge.testing import FakeHost, FakeStage, make_settings, trace_request
+from bridge.testing import FakeHost, FakeStage, make_settings, settle, trace_request
 from tests.kafka_client import Kafka
 from tests.kafka_server import KafkaServer, Tls, User
 
@@ -154,6 +154,7 @@ async def write(section: dict[str, Any]) -> object:
         return error
     finally:
         await exporter.stop(Deadline.after(2, CLOCK))
+        await settle()  # A handshake that was broken off is closed in the loop's next turns.
 
 
 def login(mechanism: str, user: str = "", password: str = SECRET) -> dict[str, Any]:

@@ -135,6 +135,7 @@ class KafkaExporter:
         """Write what was taken, until *deadline*; then fail the rest and close everything."""
         if self._looking is not None:
             self._looking.cancel()
+            await asyncio.wait({self._looking})
         self._gathering.flush()
         await self._flusher.stop(deadline)
         self._expiry.close()
