@@ -19,7 +19,7 @@ from bridge.ottl.codec import (
     split_pair,
 )
 
-_KEY, _VALUE = 0x0A, 0x12
+_VALUE = 0x12
 
 REMEMBERED_MAX = 4096
 """Keys about which one statement remembers what to do."""
@@ -217,11 +217,12 @@ class Attributes:
 def _value_of(pair: bytes, prefix: bytes) -> bytes:
     """The serialized value of a pair that begins or ends with *prefix*."""
     at = len(prefix)
-    if pair[0] == _KEY:
+    if pair.startswith(prefix):
         if len(pair) > at + 1 and pair[at] == _VALUE:
             size = pair[at + 1]
             if size < 0x80 and at + 2 + size == len(pair):
                 return pair[at + 2 :]
-    elif pair[1] < 0x80 and pair[1] + 2 + at == len(pair):
-        return pair[2 : pair[1] + 2]
+    elif pair.endswith(prefix) and pair[0] == _VALUE and pair[1] == len(pair) - at - 2 < 0x80:
+        # Without the tag it could be any field that a later version puts in front of the key.
+        return pair[2:-at]
     return split_pair(pair)[1]

@@ -100,18 +100,19 @@ def decode(data: bytes) -> Any:
     if length == 0:
         return None
     tag = data[0]
+    # A truncated value comes here as it came over the wire: each byte is there before it is read.
     if tag == _TEXT:
-        if length == data[1] + 2 and length < 0x82:
+        if 1 < length < 0x82 and length == data[1] + 2:
             return _text(data[2:])
         long = length > 3 and data[1] > 0x7F and data[2] < 0x80
         if long and length == (data[1] & 0x7F | data[2] << 7) + 3:
             return _text(data[3:])
     elif tag == _INT:
-        if length == 2:
+        if length == 2 and data[1] < 0x80:
             return data[1]
-        if length == 3:
+        if length == 3 and data[1] > 0x7F and data[2] < 0x80:
             return data[1] & 0x7F | data[2] << 7
-    elif tag == _BOOL and length == 2:
+    elif tag == _BOOL and length == 2 and data[1] < 0x80:
         return data[1] != 0
     elif tag == _DOUBLE and length == 9:
         return _DOUBLE_LAYOUT.unpack_from(data, 1)[0]
