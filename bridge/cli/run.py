@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_USAGE
 from bridge.cli.loading import Config, Set, load_or_print
@@ -16,11 +17,15 @@ from bridge.options import format_duration, parse_duration_s
 SHUTDOWN_TIMEOUT_S = 25.0
 """Five seconds less than the 30 s that Kubernetes grants."""
 
+WORKERS_MAX = 256
+"""More processes than any machine has cores for is a slip of the finger."""
+
 
 def run(
     config: Config,
     *,
     set_: Set = None,
+    workers: Annotated[int, Parameter(validator=Number(gte=1, lte=WORKERS_MAX))] = 1,
     ready_file: Annotated[Path | None, Parameter(negative="")] = None,
     shutdown_timeout: str = format_duration(SHUTDOWN_TIMEOUT_S),
     output: Output = "text",
@@ -36,6 +41,10 @@ def run(
     set_
         A value to lay over the configuration, as in processors.batch.timeout=2s; with :: instead
         of dots if a name holds dots. May be repeated.
+    workers
+        Processes that share the OTLP ports and, by their consumer group, the topics; about one a
+        core. Totals such as max_in_flight_mib are divided among them. One that ends is started
+        again.
     ready_file
         Written once everything listens: JSON with the process id and the bound addresses.
     shutdown_timeout
@@ -54,7 +63,9 @@ def run(
     _warn(loaded)
     from bridge.service import run as run_service
 
-    return run_service(loaded, ready_file=ready_file, shutdown_timeout_s=shutdown_timeout_s)
+    return run_service(
+        loaded, workers=workers, ready_file=ready_file, shutdown_timeout_s=shutdown_timeout_s
+    )
 
 
 def _warn(loaded: LoadedConfig) -> None:

@@ -31,6 +31,8 @@ _GROUPS_UNLIMITED = 1_000_000
 class BatchOptions(Options):
     """Section ``processors.batch``."""
 
+    PROCESS_TOTALS = ("pending_max_mib",)
+
     timeout: Duration = 0.2
     """Seconds that data waits for company at most. 0 sends everything in the turn it came in."""
 

@@ -34,6 +34,11 @@ _GIANT_PART = 8  # A trace above this part of the memory is passed on early.
 class GroupByTraceOptions(Options):
     """Section ``processors.groupbytrace``."""
 
+    PROCESS_TOTALS = (
+        "num_traces",
+        "memory_limit_mib",
+    )
+
     wait_duration: Duration = 1.0
     """Seconds from the first span of a trace to its passing on, on the clock that `clock` names."""
 

@@ -44,6 +44,13 @@ _LIMIT_FILES = (
 class MemoryLimiterOptions(Options):
     """Section ``processors.memory_limiter``."""
 
+    PROCESS_TOTALS = (
+        "limit_mib",
+        "spike_limit_mib",
+        "limit_percentage",
+        "spike_limit_percentage",
+    )
+
     check_interval: Duration = 1.0
     """Seconds between looks at the memory in use."""
 

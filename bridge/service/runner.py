@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -29,6 +30,7 @@ SHUTDOWN_TIMEOUT_S = 25.0
 def run(
     config: LoadedConfig,
     *,
+    workers: int = 1,
     ready_file: Path | None = None,
     shutdown_timeout_s: float = SHUTDOWN_TIMEOUT_S,
 ) -> int:
@@ -36,6 +38,8 @@ def run(
     Run *config* until SIGTERM or SIGINT, drain, and return the process's exit code.
 
     Args:
+        workers:
+            Processes; with more than one this process starts and watches them.
         ready_file:
             Written atomically once everything listens: JSON with ``pid`` and ``endpoints``.
         shutdown_timeout_s:
@@ -47,33 +51,42 @@ def run(
     """
     configure_logging(config.telemetry.logs)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if workers > 1:
+            # Few need it: the start of a single process stays lean.
+            from bridge.service.parent import serve_workers
+
+            return runner.run(serve_workers(config, workers, ready_file, shutdown_timeout_s))
         return runner.run(_serve(config, ready_file, shutdown_timeout_s))
 
 
 async def _serve(config: LoadedConfig, ready_file: Path | None, shutdown_timeout_s: float) -> int:
     stop = asyncio.Event()
-    _on_signals(stop)
+    on_signals(stop)
     service = Service(config)
     try:
         await service.start()
     except ConfigError as error:
         log.error("service_not_started", reason=str(error))  # noqa: TRY400 - the text is the message
         return EXIT_CONFIG
-    _tune_gc()
+    tune_gc()
     if ready_file is not None:
-        _write_ready(ready_file, service)
+        write_ready(ready_file, service.endpoints())
     await stop.wait()
     await service.stop(Deadline.after(shutdown_timeout_s, SystemClock()))
     log.info("service_stopped")
     return EXIT_OK
 
 
-def _on_signals(stop: asyncio.Event) -> None:
+def on_signals(stop: asyncio.Event, interrupt: Callable[[], None] = lambda: None) -> None:
+    """
+    Set *stop* at the first SIGTERM or SIGINT; at the second call *interrupt* and end at once.
+    """
     loop = asyncio.get_running_loop()
 
     def receive(number: signal.Signals) -> None:
         if stop.is_set():
             log.warning("service_interrupted", signal=number.name, exit_code=EXIT_INTERRUPTED)
+            interrupt()
             os._exit(EXIT_INTERRUPTED)
         stop.set()
 
@@ -81,7 +94,7 @@ def _on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, receive, number)
 
 
-def _tune_gc() -> None:
+def tune_gc() -> None:
     """
     Keep the collector from walking what lives as long as the process.
 
@@ -92,7 +105,8 @@ def _tune_gc() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _write_ready(path: Path, service: Service) -> None:
+def write_ready(path: Path, endpoints: Mapping[str, str]) -> None:
+    """Write the ready file atomically."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps({"pid": os.getpid(), "endpoints": service.endpoints()}) + "\n")
+    part.write_text(json.dumps({"pid": os.getpid(), "endpoints": dict(endpoints)}) + "\n")
     part.replace(path)

@@ -1,16 +1,17 @@
 """The running whole: components in order, drained within a deadline."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
 
 from bridge.config import LoadedConfig
-from bridge.core import Clock, ConfigError, Deadline, SystemClock
+from bridge.core import Clock, ConfigError, Deadline, Status, SystemClock
 from bridge.service.assembly import Assembler, Assembly, Part
 from bridge.service.host import ServiceHost
 from bridge.service.status_book import StatusBook
+from bridge.service.worker_plan import wants_embedded_broker
 from bridge.telemetry import MetricRegistry, MetricsServer, show_process
 
 log = structlog.get_logger()
@@ -36,6 +37,8 @@ class Service:
             What `bridge.config.load` returned.
         clock, metrics:
             Replaced in tests.
+        page:
+            What ``/metrics`` shows instead of this process's own figures.
     """
 
     def __init__(
@@ -44,10 +47,12 @@ class Service:
         *,
         clock: Clock | None = None,
         metrics: MetricRegistry | None = None,
+        page: Callable[[], Awaitable[MetricRegistry]] | None = None,
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
         self.metrics = metrics or MetricRegistry(strict=False)
+        self._page = page
         self._book = StatusBook(self._clock.wall)
         self.host = ServiceHost(self._book)
         self._assembly: Assembly | None = None
@@ -106,6 +111,10 @@ class Service:
             await self._broker.stop()
             self._broker = None
 
+    def reporter(self, name: str) -> Callable[[Status], None]:
+        """The function by which something beside the components, such as a worker, reports."""
+        return self._book.reporter(name)
+
     def endpoints(self) -> dict[str, str]:
         """Every bound address by component and protocol, as ``host:port``."""
         found: dict[str, str] = {}
@@ -120,6 +129,13 @@ class Service:
             found["metrics"] = f"localhost:{self._metrics_server.port}"
         return found
 
+    def troubles(self) -> Mapping[str, Sequence[Status]]:
+        """Every status that is not OK, by component."""
+        return {
+            name: [entry.status for entry in entries]
+            for name, entries in self._book.troubles().items()
+        }
+
     def not_ready(self) -> Mapping[str, str]:
         """Why the service is not ready: component to reason."""
         return {
@@ -129,7 +145,7 @@ class Service:
 
     async def _with_embedded_broker(self) -> LoadedConfig:
         # Most configs name a real Kafka, and need neither the module nor its library.
-        if not any("embedded" in brokers for brokers in _brokers(self._config)):
+        if not wants_embedded_broker(self._config):
             return self._config
         from bridge.service.embedded import start_embedded
 
@@ -139,7 +155,7 @@ class Service:
     async def _start_metrics(self) -> None:
         address = self._config.telemetry.metrics_address
         if address is not None:
-            self._metrics_server = MetricsServer(self.metrics, *address)
+            self._metrics_server = MetricsServer(self.metrics, *address, page=self._page)
             await self._metrics_server.start()
 
     async def _start_part(self, part: Part) -> None:
@@ -172,9 +188,3 @@ class Service:
             [part for part in self._assembly.extensions if part in started],
         ]
         return [group for group in groups if group]
-
-
-def _brokers(config: LoadedConfig) -> Iterator[Sequence[str]]:
-    for parts in (config.receivers, config.exporters):
-        for part in parts.values():
-            yield getattr(part.options, "brokers", ())

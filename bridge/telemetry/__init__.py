@@ -6,6 +6,7 @@ Prometheus text; `logs` sets structlog up.
 """
 
 from bridge.telemetry.exposition import render
+from bridge.telemetry.gathering import Gathered, Snapshot, snapshot
 from bridge.telemetry.logs import configure_logging
 from bridge.telemetry.process import show_process
 from bridge.telemetry.registry import MetricRegistry
@@ -15,11 +16,14 @@ from bridge.telemetry.table import METRICS, SECTIONS, Kind, MetricSpec
 __all__ = [
     "METRICS",
     "SECTIONS",
+    "Gathered",
     "Kind",
     "MetricRegistry",
     "MetricSpec",
     "MetricsServer",
+    "Snapshot",
     "configure_logging",
     "render",
     "show_process",
+    "snapshot",
 ]

@@ -32,6 +32,14 @@ def render(metrics: MetricRegistry) -> bytes:
     return _as_counters(generate_latest(registry), metrics)
 
 
+def read_gauge(figure: Callable[[], float]) -> float | None:
+    """The value of a gauge, or `None` if it cannot be read: no reason to show no others."""
+    try:
+        return float(figure())
+    except Exception:  # noqa: BLE001 - see above
+        return None
+
+
 class _Bridge(Collector):
     def __init__(self, metrics: MetricRegistry) -> None:
         self._metrics = metrics
@@ -61,7 +69,8 @@ def _metric(family: Family) -> Metric:
     else:
         flat = GaugeMetricFamily(spec.name, spec.meaning, labels=names)
     for values, figure in shown.items():
-        value = figure.value if isinstance(figure, Counter) else _read(figure)
+        assert not isinstance(figure, Histogram)  # noqa: S101 - the family holds one kind
+        value = figure.value if isinstance(figure, Counter) else read_gauge(figure)
         if value is not None:
             flat.add_metric(values, value)
     return flat
@@ -73,15 +82,6 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
         total += count
         rows.append(("+Inf" if bound == math.inf else repr(float(bound)), float(total)))
     return rows
-
-
-def _read(figure: Callable[[], float] | Histogram) -> float | None:
-    if isinstance(figure, Histogram):
-        return None
-    try:
-        return float(figure())
-    except Exception:  # noqa: BLE001 - a figure that cannot be read is no reason to show none
-        return None
 
 
 def _as_counters(text: bytes, metrics: MetricRegistry) -> bytes:

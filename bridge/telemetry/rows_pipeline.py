@@ -221,4 +221,11 @@ PROCESS = (
         unit="seconds",
     ),
     row("otelcol_process_memory_rss", GAUGE, "Resident memory.", unit="bytes"),
+    row("bridge_workers_running", GAUGE, "Workers that run, with run --workers."),
+    row(
+        "bridge_worker_restarts",
+        COUNTER,
+        "Times that a worker which had ended by itself was started again.",
+        "worker",
+    ),
 )

@@ -1,5 +1,7 @@
 """The endpoint that Prometheus scrapes, ``localhost:8888/metrics`` by default."""
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from bridge.core import ConfigError, Deadline
@@ -14,10 +16,19 @@ class MetricsServer:
     Args:
         host, port:
             Where to listen. Port 0 takes a free one; `port` tells which after `start`.
+        page:
+            Gives what to show, for figures that have to be fetched first; without it *metrics*.
     """
 
-    def __init__(self, metrics: MetricRegistry, host: str, port: int) -> None:
+    def __init__(
+        self,
+        metrics: MetricRegistry,
+        host: str,
+        port: int,
+        page: Callable[[], Awaitable[MetricRegistry]] | None = None,
+    ) -> None:
         self._metrics = metrics
+        self._page = page
         self._host = host
         self.port = port
         self._runner: web.AppRunner | None = None
@@ -55,4 +66,5 @@ class MetricsServer:
 
     async def _scrape(self, request: web.Request) -> web.Response:
         del request
-        return web.Response(body=render(self._metrics), headers={"Content-Type": CONTENT_TYPE})
+        shown = self._metrics if self._page is None else await self._page()
+        return web.Response(body=render(shown), headers={"Content-Type": CONTENT_TYPE})

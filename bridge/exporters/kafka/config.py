@@ -33,6 +33,8 @@ class CompressionParams(Options):
 class ProducerOptions(Options):
     """How records are written."""
 
+    PROCESS_TOTALS = ("max_buffered_bytes",)
+
     max_message_bytes: int = Field(default=1_000_000, ge=1024)
     """Bytes of a record batch before compression. The topic's own limit holds besides."""
 

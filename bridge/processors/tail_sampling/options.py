@@ -24,6 +24,11 @@ class DecisionCacheOptions(Options):
 class TailSamplingOptions(Options):
     """Section ``processors.tail_sampling``."""
 
+    PROCESS_TOTALS = (
+        "num_traces",
+        "memory_limit_mib",
+    )
+
     decision_wait: Duration = 30.0
     """Seconds from the first span of a trace to the decision, on the clock that `clock` names."""
 

@@ -193,6 +193,8 @@ class ReceiverTelemetry(Options):
 class KafkaReceiverOptions(ClientConfig):
     """Read OTLP from Kafka as a member of a consumer group."""
 
+    PROCESS_TOTALS = ("max_in_flight_total_mib",)
+
     group_id: str = Field(default="otel-collector", min_length=1)
     """The group: all members share the partitions, and the group remembers how far it is."""
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from bridge.core import ReceiverFactory, Settings, Signal, Stability, Stage
 from bridge.receivers.otlp.authentication import Authenticator
 from bridge.receivers.otlp.config import OtlpReceiverOptions
+from bridge.receivers.otlp.listen import bind
 from bridge.receivers.otlp.receiver import OtlpReceiver
 
-__all__ = ["FACTORY", "Authenticator", "OtlpReceiver", "OtlpReceiverOptions"]
+__all__ = ["FACTORY", "Authenticator", "OtlpReceiver", "OtlpReceiverOptions", "bind"]
 
 
 def _create(

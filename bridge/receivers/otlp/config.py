@@ -273,6 +273,8 @@ class Protocols(Options):
 class OtlpReceiverOptions(Options):
     """Receive OTLP from applications and Collectors."""
 
+    PROCESS_TOTALS = ("max_in_flight_mib",)
+
     protocols: Protocols
     """The transports."""
 
@@ -284,8 +286,9 @@ class OtlpReceiverOptions(Options):
 
     max_in_flight_mib: int = Field(default=256, ge=1)
     """
-    MiB of bodies that may be held at once, as sent and decompressed, by all connections of a
-    worker. Charged before a body is read; beyond it requests are answered with a retry hint.
+    MiB of bodies that may be held at once, as sent and decompressed, by all connections; of
+    several workers each gets its share. Charged before a body is read; beyond it requests are
+    answered with a retry hint.
     """
 
     max_items_per_request: int = Field(default=250_000, ge=1)
@@ -301,14 +304,19 @@ class OtlpReceiverOptions(Options):
     reuse_port: bool = False
     """Let several processes share the ports (SO_REUSEPORT), as workers do."""
 
-    @model_validator(mode="after")
-    def _budget_holds_a_request(self) -> Self:
+    def share_min(self, name: str) -> int:
+        """A largest request twice, compressed and not: less could refuse one for ever."""
+        del name  # There is one total.
         grpc, http = self.protocols.grpc, self.protocols.http
         largest = max(grpc.message_bytes_max if grpc else 0, http.body_bytes_max if http else 0)
-        if self.max_in_flight_mib * MIB < 2 * largest:
+        return -(-2 * largest // MIB)
+
+    @model_validator(mode="after")
+    def _budget_holds_a_request(self) -> Self:
+        least = self.share_min("max_in_flight_mib")
+        if self.max_in_flight_mib < least:
             raise ValueError(
                 f"max_in_flight_mib must hold a largest request twice, compressed and not: at "
-                f"least {-(-2 * largest // MIB)}, or lower max_recv_msg_size_mib and "
-                "max_request_body_size"
+                f"least {least}, or lower max_recv_msg_size_mib and max_request_body_size"
             )
         return self

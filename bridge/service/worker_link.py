@@ -1,0 +1,49 @@
+"""Frames between the parent and a worker, over a pair of sockets that both inherit."""
+
+import asyncio
+import struct
+from dataclasses import dataclass
+
+from bridge.config import LoadedConfig
+
+FRAME_BYTES_MAX = 64 << 20
+"""Bound of one frame: figures of many thousand series, far beyond what a page of metrics holds."""
+
+STATUS = b"status"
+FIGURES = b"figures"
+
+_LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """All that a worker is told: the config that the parent read, so that all run the same."""
+
+    number: int
+    config: LoadedConfig
+    shutdown_timeout_s: float
+
+
+async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    """
+    The next frame. The caller gives the time; a cancelled read leaves the link unusable.
+
+    Raises:
+        EOFError: If the other side has gone.
+        ValueError: If the frame is larger than `FRAME_BYTES_MAX`.
+    """
+    (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+    if length > FRAME_BYTES_MAX:
+        raise ValueError(f"frame of {length} bytes, allowed are {FRAME_BYTES_MAX}")
+    return await reader.readexactly(length)
+
+
+async def write_frame(writer: asyncio.StreamWriter, frame: bytes) -> None:
+    """
+    Send one frame. The caller gives the time.
+
+    Raises:
+        OSError: If the other side has gone.
+    """
+    writer.write(_LENGTH.pack(len(frame)) + frame)
+    await writer.drain()

@@ -1,0 +1,127 @@
+"""The parent's handle of one worker process."""
+
+import asyncio
+import contextlib
+import json
+import pickle
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from typing import Any
+
+from bridge.service.worker_link import WorkerPlan, read_frame, write_frame
+
+ANSWER_TIMEOUT_S = 5.0
+"""Time for one answer. A worker's loop turns within milliseconds; a busy machine needs more."""
+
+_KILL_GRACE_S = 5.0
+
+
+class NoAnswer(Exception):
+    """The worker has ended or does not answer in time."""
+
+
+class WorkerProcess:
+    """
+    A started worker.
+
+    It leads a session of its own, so that Ctrl-C in a terminal reaches the parent alone, which
+    passes it on once: a second signal would end a worker without draining.
+    """
+
+    def __init__(
+        self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self._usable = True
+
+    @classmethod
+    async def start(cls, plan: WorkerPlan) -> "WorkerProcess":
+        """
+        Start the process and tell it what to do.
+
+        Raises:
+            OSError: If the system starts no process.
+            NoAnswer: If it ends before it was told.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bridge.service.worker", str(theirs.fileno())),
+                stdin=DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        worker = cls(process, *await asyncio.open_unix_connection(sock=ours))
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await write_frame(worker._writer, pickle.dumps(plan))
+        except BaseException as error:
+            worker.kill()
+            await worker.wait()
+            if isinstance(error, OSError):  # TimeoutError is one of them
+                raise NoAnswer(f"pid {process.pid} did not take its plan: {error!r}") from error
+            raise
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    async def ask(self, question: bytes) -> Any:
+        """
+        One answer, of a worker that has five seconds for it.
+
+        After a timeout or a cancellation the link is out of step and every further question
+        fails: the worker is to be replaced.
+
+        Raises:
+            NoAnswer: See there.
+        """
+        async with self._turn:
+            if not self._usable:
+                raise NoAnswer(f"pid {self.pid} did not answer before")
+            self._usable = False
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    await write_frame(self._writer, question)
+                    answer = json.loads(await read_frame(self._reader))
+            except (EOFError, OSError) as error:
+                raise NoAnswer(f"pid {self.pid}: {error!r}") from error
+            self._usable = True
+            return answer
+
+    async def wait(self) -> int:
+        """The exit code, negative for a signal, once the process has ended."""
+        code = await self._process.wait()
+        self._writer.close()
+        return code
+
+    async def stop(self, timeout_s: float) -> None:
+        """Let it drain for *timeout_s* seconds, and five more, before it is killed."""
+        self.terminate()
+        try:
+            async with asyncio.timeout(timeout_s + _KILL_GRACE_S):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+
+    def terminate(self) -> None:
+        """Ask it to drain; asked twice, it ends at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()

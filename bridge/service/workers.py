@@ -1,0 +1,226 @@
+"""``--workers N``: the parent that starts, watches and restarts them, and speaks for all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bridge.core import ConfigError, State, Status
+from bridge.service.worker_link import FIGURES, STATUS, WorkerPlan
+from bridge.service.worker_process import NoAnswer, WorkerProcess
+from bridge.telemetry import Gathered, MetricRegistry
+
+log = structlog.get_logger()
+
+EXIT_CONFIG = 78
+
+POLL_S = 1.0
+"""How often each worker is asked how it is, and how old readiness may be."""
+
+SILENCE_MAX_S = 60.0
+"""After this silence a worker counts as hung and is killed: Kafka has long given its partitions
+to others, and its share of the connections is served by nobody."""
+
+BACKOFF_FIRST_S = 0.5
+BACKOFF_MAX_S = 30.0
+STEADY_S = 60.0
+"""A worker that ran this long starts again without a history of failures."""
+
+_STARTING = "starting"
+
+
+@dataclass(slots=True)
+class _Seat:
+    """The place of one worker, whichever process holds it."""
+
+    number: int
+    report: Callable[[Status], None]
+    process: WorkerProcess | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
+    trouble: str = _STARTING
+    failures: int = 0
+
+
+class Workers:
+    """
+    The workers of one service.
+
+    Args:
+        plans:
+            What each is to do.
+        reporter:
+            Gives the function by which the worker of a name reports its status.
+        metrics:
+            The parent's own.
+        start:
+            Starts a process; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        plans: list[WorkerPlan],
+        reporter: Callable[[str], Callable[[Status], None]],
+        metrics: MetricRegistry,
+        start: Callable[[WorkerPlan], Awaitable[WorkerProcess]] = WorkerProcess.start,
+    ) -> None:
+        self._start = start
+        self._plans = plans
+        self._seats = [_Seat(plan.number, reporter(f"workers/{plan.number}")) for plan in plans]
+        self._metrics = metrics
+        self._gathered = Gathered(metrics)
+        self._stopping = asyncio.Event()
+        self.all_started = asyncio.Event()
+        metrics.gauge("bridge_workers_running", None, self._running)
+        for seat in self._seats:
+            metrics.counter("bridge_worker_restarts", {"worker": str(seat.number)})
+
+    async def run(self) -> None:
+        """
+        Keep all workers running until `stop`; returns when the last has ended.
+
+        A cancellation kills them.
+
+        Raises:
+            ConfigError: If a worker cannot work as configured; the others were drained.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for seat, plan in zip(self._seats, self._plans, strict=True):
+                    group.create_task(self._keep(seat, plan))
+        except* ConfigError as errors:
+            raise ConfigError(str(errors.exceptions[0])) from errors
+
+    async def stop(self) -> None:
+        """Let all drain, within the time that their plans give; those that overrun are killed."""
+        self._stopping.set()
+        async with asyncio.TaskGroup() as group:
+            for seat, plan in zip(self._seats, self._plans, strict=True):
+                if seat.process is not None:
+                    group.create_task(seat.process.stop(plan.shutdown_timeout_s))
+
+    def interrupt(self) -> None:
+        """End all at once, as a second signal asks."""
+        for seat in self._seats:
+            if seat.process is not None:
+                seat.process.kill()
+
+    def endpoints(self) -> dict[str, str]:
+        """What the workers listen at together."""
+        return dict(self._seats[0].status.get("endpoints", {}))
+
+    async def page(self) -> MetricRegistry:
+        """All figures, asked for now; of a worker that does not answer, those known last."""
+        async with asyncio.TaskGroup() as group:
+            for seat in self._seats:
+                group.create_task(self._gather(seat))
+        return self._gathered.page()
+
+    async def _keep(self, seat: _Seat, plan: WorkerPlan) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            began_s = loop.time()
+            why, was_well = await self._run_once(seat, plan)
+            self._gathered.end(seat.number)
+            if self._stopping.is_set():
+                return
+            seat.failures = 1 if loop.time() - began_s > STEADY_S else seat.failures + 1
+            if why == f"exit code {EXIT_CONFIG}" and not was_well:
+                await self.stop()
+                raise ConfigError(f"worker {seat.number} cannot start; its log says why")
+            wait_s = min(BACKOFF_FIRST_S * 2 ** (seat.failures - 1), BACKOFF_MAX_S)
+            log.error("worker_ended", worker=seat.number, reason=why, restart_in_s=wait_s)
+            self._say(seat, f"ended with {why}; starts again in {wait_s:g} s")
+            await self._pause(wait_s)
+            if not self._stopping.is_set():
+                self._metrics.counter("bridge_worker_restarts", {"worker": str(seat.number)}).add()
+
+    async def _run_once(self, seat: _Seat, plan: WorkerPlan) -> tuple[str, bool]:
+        """Run one process to its end: how it ended, and whether it had ever started."""
+        try:
+            process = await self._start(plan)
+        except (NoAnswer, OSError) as error:
+            return str(error), False
+        log.info("worker_started", worker=seat.number, pid=process.pid)
+        seat.process = process
+        if self._stopping.is_set():  # While it was being started nobody could stop it.
+            process.terminate()
+        watching = asyncio.create_task(self._watch(seat, process))
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+        finally:
+            watching.cancel()
+            await asyncio.wait((watching,))
+            started = bool(seat.status.get("started"))
+            seat.process, seat.status = None, {}
+        return (f"exit code {code}" if code >= 0 else f"signal {-code}"), started
+
+    async def _watch(self, seat: _Seat, process: WorkerProcess) -> None:
+        silent_since_s: float | None = None
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                seat.status = await process.ask(STATUS)
+            except NoAnswer as error:
+                silent_since_s = silent_since_s or loop.time()
+                if loop.time() - silent_since_s > SILENCE_MAX_S:
+                    log.error("worker_hung", worker=seat.number, pid=process.pid)  # noqa: TRY400
+                    process.kill()
+                    return
+                self._say(seat, f"does not answer ({error})")
+            else:
+                silent_since_s = None
+                self._say(seat, _trouble(seat.status))
+                if all(each.status.get("started") for each in self._seats):
+                    self.all_started.set()
+            await asyncio.sleep(POLL_S)
+
+    def _say(self, seat: _Seat, trouble: str) -> None:
+        """Report one worker; the service is ready as long as one worker is."""
+        if self._stopping.is_set():
+            return
+        seat.trouble = trouble
+        impedes = all(each.trouble for each in self._seats) or not self.all_started.is_set()
+        for each in self._seats:
+            if not each.trouble:
+                each.report(Status(State.OK))
+            elif each.status and not each.status["live"]:
+                each.report(Status(State.FATAL, each.trouble))
+            elif each.trouble != _STARTING:
+                each.report(Status(State.RECOVERABLE, each.trouble, impedes_readiness=impedes))
+
+    async def _gather(self, seat: _Seat) -> None:
+        if seat.process is None:
+            return
+        try:
+            figures = await seat.process.ask(FIGURES)
+        except NoAnswer:
+            return
+        if seat.process is not None:
+            self._gathered.update(seat.number, figures)
+
+    def _running(self) -> float:
+        return sum(seat.process is not None for seat in self._seats)
+
+    async def _pause(self, wait_s: float) -> None:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+def _trouble(status: Mapping[str, Any]) -> str:
+    """What keeps a worker from working; `_STARTING` while nothing is wrong yet."""
+    if status["ready"] and status["live"]:
+        return ""
+    told = [
+        f"{name}: {reason or state}{f' ({hint})' if hint else ''}"
+        for name, state, reason, hint in status["troubles"]
+        if state != State.STARTING.value
+    ]
+    return "; ".join(told) or _STARTING

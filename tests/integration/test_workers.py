@@ -1,0 +1,124 @@
+"""``run --workers 2`` with a real Kafka."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bridge.testing import Order
+from tests.bridge_process import BridgeProcess, running_backend
+from tests.kafka_client import Kafka
+from tests.load_clients import Load, partitions_by_trace, split_traces
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(120)]
+
+TRACES = 4_000
+SPANS = 20_000
+
+CONFIG = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:0"}}
+      http: {{endpoint: "127.0.0.1:0"}}
+  kafka:
+    brokers: ["{kafka}"]
+    group_id: "{group}"
+    # A member that was killed is missed after this time.
+    session_timeout: 6s
+    heartbeat_interval: 1s
+    traces: {{topics: ["{topic}"]}}
+exporters:
+  kafka:
+    brokers: ["{kafka}"]
+    traces: {{topic: "{topic}", encoding: otlp_proto}}
+  otlp: {{endpoint: "{backend}", tls: {{insecure: true}}}}
+extensions: {{health_check: {{endpoint: "127.0.0.1:0"}}}}
+service:
+  extensions: [health_check]
+  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
+  pipelines:
+    traces/ingest: {{receivers: [otlp], exporters: [kafka]}}
+    traces/process: {{receivers: [kafka], exporters: [otlp]}}
+"""
+
+
+def _children(bridge: BridgeProcess) -> list[int]:
+    assert bridge.process is not None
+    pid = bridge.process.pid
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def _metric(bridge: BridgeProcess, name: str) -> float:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{bridge.endpoints['metrics']}/metrics") as response,
+    ):
+        lines = (await response.text()).splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+async def test_killed_worker_loses_nothing_acknowledged(kafka: Kafka, tmp_path: Path) -> None:
+    """kill -9 of one of two workers under load: it is started again, and everything arrives."""
+    topic = await kafka.create_topic(partitions=12)
+    requests = split_traces(TRACES, Order.SDK, seed=11)
+    load = Load()
+    async with running_backend() as backend:
+        config = CONFIG.format(
+            kafka=kafka.bootstrap, topic=topic, group=kafka.unique("g"), backend=backend.grpc
+        )
+        bridge = BridgeProcess(config, tmp_path, arguments=("--workers", "2"))
+        try:
+            await bridge.start()
+            before = _children(bridge)
+            grpc, http = (bridge.endpoints[f"receivers/otlp/{name}"] for name in ("grpc", "http"))
+            sending = asyncio.create_task(load.send(requests, grpc, http))
+            await load.wait_acknowledged(len(requests) // 4)
+            os.kill(before[0], signal.SIGKILL)
+            await sending
+            await backend.wait_spans(SPANS, timeout_s=60.0)
+            load.ledger.delivered(await backend.span_ids())
+            running = await _metric(bridge, "bridge_workers_running")
+            restarts = await _metric(bridge, "bridge_worker_restarts")
+            after = _children(bridge)
+            code = await bridge.stop()
+        finally:
+            await bridge.kill()
+
+    balance = load.ledger.balance()
+    places = partitions_by_trace(await kafka.read_all(topic))
+    assert balance.lossless, f"{balance}\n{bridge.output}"
+    assert balance.acknowledged == SPANS
+    assert {len(found) for found in places.values()} == {1}
+    assert (len(before), running, restarts, code) == (2, 2.0, 1.0, 0)
+    assert before[1] in after
+    assert before[0] not in after
+
+
+async def test_no_worker_outlives_its_parent(kafka: Kafka, tmp_path: Path) -> None:
+    """kill -9 of the parent: its workers drain and end by themselves."""
+    topic = await kafka.create_topic(partitions=2)
+    config = CONFIG.format(
+        kafka=kafka.bootstrap, topic=topic, group=kafka.unique("g"), backend="127.0.0.1:1"
+    )
+    bridge = BridgeProcess(config, tmp_path, arguments=("--workers", "2"))
+    try:
+        await bridge.start()
+        children = _children(bridge)
+    finally:
+        await bridge.kill()
+    async with asyncio.timeout(20):
+        while any(map(_runs, children)):  # noqa: ASYNC110 - no children of ours
+            await asyncio.sleep(0.05)
+    assert len(children) == 2
+    assert bridge.output.count("parent_gone") == 2
