@@ -13,7 +13,7 @@ help:
 	@echo "make demo    the whole bridge in one process: sends traces through it (KEEP=1: stays)"
 	@echo "make test    all tests, with a real Apache Kafka (TESTS=path ARGS='-k name')"
 	@echo "make faults  all fault scenarios on a cluster of three nodes, with a table"
-	@echo "make check   format, lint, types, architecture, documentation"
+	@echo "make check   format, lint, types, architecture, documentation, deploy/"
 	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
 	@echo "make interop against an OpenTelemetry Collector and h2spec, built from Go modules"
 	@echo "make protos  the generated protobuf modules anew"
@@ -38,6 +38,7 @@ check: .venv/.set-up
 	.venv/bin/mypy
 	$(PYTHON) tools/check_docs.py
 	$(PYTEST) -q tests/test_architecture.py
+	deploy/check
 
 bench: .venv/.set-up
 	@tools/set-up kafka

@@ -24,6 +24,7 @@ _VERBS = (
     ("schema", "bridge.cli.schema:schema", "Print the JSON Schema of configurations."),
     ("graph", "bridge.cli.graph:graph", "Draw the pipelines."),
     ("demo", "bridge.cli.demo:demo", "Run the whole bridge on this machine, without Kafka."),
+    ("health", "bridge.cli.health:health", "Ask a running bridge whether it does its work."),
     ("lag", "bridge.cli.lag:lag", "Show how far the Kafka receivers are behind."),
     ("dlq", "bridge.cli.dlq:app", "List, show, replay and skip dead letters."),
     ("try", "bridge.cli.try_:try_", "Put spans through a processor and see what becomes of them."),

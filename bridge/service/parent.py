@@ -20,6 +20,7 @@ from bridge.service.runner import (
     write_ready,
 )
 from bridge.service.service import Service, Stoppable
+from bridge.service.systemd import READY, STOPPING, Systemd
 from bridge.service.worker_link import WorkerPlan
 from bridge.service.workers import Workers
 
@@ -76,12 +77,14 @@ async def _run(
     service = Service(worker_plan.parent_config(config), page=lambda: workers.page())
     workers = Workers(plans, service.reporter, service.metrics)
     on_signals(stop, workers.interrupt)
+    systemd = Systemd()
     try:
         await service.start()
-        async with asyncio.TaskGroup() as group:
+        async with systemd.watched(service.host.live), asyncio.TaskGroup() as group:
             running = group.create_task(_keep(workers, stop))
-            ready = group.create_task(_announce(workers, service, ready_file))
+            ready = group.create_task(_announce(workers, service, ready_file, systemd))
             await stop.wait()
+            systemd.tell(STOPPING)
             ready.cancel()
             service.host.draining = True
             await workers.stop()
@@ -101,12 +104,15 @@ async def _keep(workers: Workers, stop: asyncio.Event) -> None:
         stop.set()
 
 
-async def _announce(workers: Workers, service: Service, ready_file: Path | None) -> None:
+async def _announce(
+    workers: Workers, service: Service, ready_file: Path | None, systemd: Systemd
+) -> None:
     await workers.all_started.wait()
     endpoints = workers.endpoints() | service.endpoints()
     log.info("workers_started", endpoints=endpoints)
     if ready_file is not None:
         write_ready(ready_file, endpoints)
+    systemd.tell(READY)
 
 
 def _reserving(ports: ExitStack) -> Callable[[str, str, str], str]:

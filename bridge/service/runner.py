@@ -14,6 +14,7 @@ import uvloop
 from bridge.config import LoadedConfig
 from bridge.core import ConfigError, Deadline, SystemClock
 from bridge.service.service import Service
+from bridge.service.systemd import READY, STOPPING, Systemd
 from bridge.telemetry import configure_logging
 
 log = structlog.get_logger()
@@ -71,8 +72,12 @@ async def _serve(config: LoadedConfig, ready_file: Path | None, shutdown_timeout
     tune_gc()
     if ready_file is not None:
         write_ready(ready_file, service.endpoints())
-    await stop.wait()
-    await service.stop(Deadline.after(shutdown_timeout_s, SystemClock()))
+    systemd = Systemd()
+    async with systemd.watched(service.host.live):
+        systemd.tell(READY)
+        await stop.wait()
+        systemd.tell(STOPPING)
+        await service.stop(Deadline.after(shutdown_timeout_s, SystemClock()))
     log.info("service_stopped")
     return EXIT_OK
 
