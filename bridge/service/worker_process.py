@@ -96,7 +96,7 @@ class WorkerProcess:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     await write_frame(self._writer, question)
                     answer = json.loads(await read_frame(self._reader))
-            except (EOFError, OSError) as error:
+            except (EOFError, OSError, ValueError) as error:
                 raise NoAnswer(f"pid {self.pid}: {error!r}") from error
             self._usable = True
             return answer
