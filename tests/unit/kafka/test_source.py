@@ -93,7 +93,7 @@ async def test_source_reads_commits_and_goes_on_there(broker: EmbeddedBroker) ->
 
     assert second.handler.delivered == [3]
     assert first.reports[""].state is State.OK
-    assert first.handler.events[-2:] == ["closed spans/0 1", "closed spans/1 1"]
+    assert sorted(first.handler.events[-2:]) == ["closed spans/0 1", "closed spans/1 1"]
     assert first.metrics.value("bridge_kafka_receiver_commits") >= 1
 
 
