@@ -36,7 +36,8 @@ class WorkerProcess:
         self._reader = reader
         self._writer = writer
         self._turn = asyncio.Lock()
-        self._usable = True
+        # What changes: the answer that is still to come, if nobody waited for it to the end.
+        self._owed: asyncio.Task[bytes] | None = None
 
     @classmethod
     async def start(cls, plan: WorkerPlan) -> "WorkerProcess":
@@ -82,28 +83,32 @@ class WorkerProcess:
         """
         One answer, of a worker that has five seconds for it.
 
-        After a timeout or a cancellation the link is out of step and every further question
-        fails: the worker is to be replaced.
+        A timeout or a cancellation leaves an answer owed, which the next question waits for and
+        passes over: a worker that was slow once, as at its start on a busy machine, goes on.
 
         Raises:
             NoAnswer: See there.
         """
         async with self._turn:
-            if not self._usable:
-                raise NoAnswer(f"pid {self.pid} did not answer before")
-            self._usable = False
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    if self._owed is not None:
+                        await asyncio.shield(self._owed)
+                    # Reading goes on when waiting ends, or the next frame would begin anywhere.
+                    self._owed = asyncio.create_task(read_frame(self._reader))
                     await write_frame(self._writer, question)
-                    answer = json.loads(await read_frame(self._reader))
+                    answer = json.loads(await asyncio.shield(self._owed))
+                    self._owed = None
+                    return answer
             except (EOFError, OSError, ValueError) as error:
                 raise NoAnswer(f"pid {self.pid}: {error!r}") from error
-            self._usable = True
-            return answer
 
     async def wait(self) -> int:
         """The exit code, negative for a signal, once the process has ended."""
         code = await self._process.wait()
+        if self._owed is not None:
+            self._owed.cancel()
+            await asyncio.gather(self._owed, return_exceptions=True)
         self._writer.close()
         return code
 
