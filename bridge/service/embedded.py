@@ -7,11 +7,13 @@ this very process reads every topic that it writes, with exactly one group (desi
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.config import ComponentConfig, LoadedConfig
 from bridge.core import ComponentId, ConfigError, Signal
-from bridge.kafka.embedded import PARTITIONS, EmbeddedBroker
+
+if TYPE_CHECKING:
+    from bridge.kafka.embedded import EmbeddedBroker
 
 EMBEDDED = "embedded"
 
@@ -29,6 +31,8 @@ def plan_topics(config: LoadedConfig) -> dict[str, int]:
         ConfigError: If a written topic is not read by exactly one group of this process, or a
             component mixes the embedded broker with others.
     """
+    from bridge.kafka.embedded import PARTITIONS  # Most configs need nothing of it.
+
     written = _written(config)
     groups = _groups(config)
     for topic, exporter in written.items():
@@ -53,7 +57,7 @@ def with_broker(config: LoadedConfig, bootstrap: str) -> LoadedConfig:
     )
 
 
-async def start_embedded(config: LoadedConfig) -> tuple[LoadedConfig, EmbeddedBroker]:
+async def start_embedded(config: LoadedConfig) -> tuple[LoadedConfig, "EmbeddedBroker"]:
     """
     Start the broker that *config* asks for.
 
@@ -63,6 +67,8 @@ async def start_embedded(config: LoadedConfig) -> tuple[LoadedConfig, EmbeddedBr
     Raises:
         ConfigError: As `plan_topics`, or if the extra is not installed.
     """
+    from bridge.kafka.embedded import EmbeddedBroker
+
     broker = EmbeddedBroker(plan_topics(config))
     return with_broker(config, await broker.start()), broker
 
@@ -79,7 +85,8 @@ def _used(config: LoadedConfig) -> list[ComponentConfig]:
 def _is_embedded(part: ComponentConfig) -> bool:
     if part.factory.type_name != "kafka":
         return False
-    brokers = list(part.options.brokers)
+    # A component of another distribution may have the name and no brokers.
+    brokers = list(getattr(part.options, "brokers", ()))
     if EMBEDDED in brokers and len(brokers) > 1:
         raise ConfigError(
             f"{part.kind}/{part.id}: brokers names embedded beside others; write [embedded] alone"

@@ -13,6 +13,7 @@ from bridge.config import LoadedConfig
 from bridge.core import ConfigError, Deadline, SystemClock
 from bridge.options import parse_endpoint
 from bridge.service import worker_plan
+from bridge.service.embedded import start_embedded, wants_embedded
 from bridge.service.runner import (
     EXIT_CONFIG,
     EXIT_OK,
@@ -52,9 +53,7 @@ async def _serve(
     broker: Stoppable | None = None
     with ExitStack() as ports:
         shared = worker_plan.with_ports(config, _reserving(ports))
-        if worker_plan.wants_embedded_broker(shared):
-            from bridge.service.embedded import start_embedded
-
+        if wants_embedded(shared):
             shared, broker = await start_embedded(shared)
         try:
             plans = [

@@ -9,9 +9,9 @@ import structlog
 from bridge.config import LoadedConfig
 from bridge.core import Clock, ConfigError, Deadline, Status, SystemClock
 from bridge.service.assembly import Assembler, Assembly, Part
+from bridge.service.embedded import start_embedded, wants_embedded
 from bridge.service.host import ServiceHost
 from bridge.service.status_book import StatusBook
-from bridge.service.worker_plan import wants_embedded_broker
 from bridge.telemetry import MetricRegistry, MetricsServer, show_process
 
 log = structlog.get_logger()
@@ -144,11 +144,8 @@ class Service:
         }
 
     async def _with_embedded_broker(self) -> LoadedConfig:
-        # Most configs name a real Kafka, and need neither the module nor its library.
-        if not wants_embedded_broker(self._config):
+        if not wants_embedded(self._config):
             return self._config
-        from bridge.service.embedded import start_embedded
-
         config, self._broker = await start_embedded(self._config)
         return config
 

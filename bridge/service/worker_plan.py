@@ -56,15 +56,6 @@ def rate_limited(config: LoadedConfig) -> list[str]:
     ]
 
 
-def wants_embedded_broker(config: LoadedConfig) -> bool:
-    """Whether a component names the in-process Kafka; asked before that is imported."""
-    return any(
-        "embedded" in getattr(part.options, "brokers", ())
-        for parts in (config.receivers, config.exporters)
-        for part in parts.values()
-    )
-
-
 def parent_config(config: LoadedConfig) -> LoadedConfig:
     """What the parent runs: no pipelines, only the extensions that answer for the whole."""
     extensions = {id_: part for id_, part in config.extensions.items() if id_.type in OF_THE_PARENT}

@@ -8,13 +8,12 @@ from typing import Any
 import structlog
 
 from bridge.core import ConfigError, State, Status
+from bridge.service.runner import EXIT_CONFIG
 from bridge.service.worker_link import FIGURES, STATUS, WorkerPlan
 from bridge.service.worker_process import NoAnswer, WorkerProcess
 from bridge.telemetry import Gathered, MetricRegistry
 
 log = structlog.get_logger()
-
-EXIT_CONFIG = 78
 
 POLL_S = 1.0
 """How often each worker is asked how it is, and how old readiness may be."""
