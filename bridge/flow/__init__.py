@@ -31,6 +31,7 @@ from bridge.flow.otlp_answers import (
 )
 from bridge.flow.partitions import Partition, PartitionListener
 from bridge.flow.retrying import Backoff, Health, Retrying
+from bridge.flow.seldom import Seldom
 from bridge.flow.sending import Sending
 from bridge.flow.watermark import Run, Watermark
 
@@ -50,6 +51,8 @@ __all__ = [
     "Backoff",
     "Health",
     "InFlight",
+    # Saying things now and then.
+    "Seldom",
     # All of it, around one attempt to reach a backend.
     "Sending",
     "Compression",

@@ -26,6 +26,7 @@ from bridge.core import (
     TooLarge,
     Unavailable,
 )
+from bridge.flow import Seldom
 from bridge.kafka.codecs import Codec
 from bridge.kafka.embedded_guard import EmbeddedGuard
 from bridge.kafka.packing import (
@@ -126,7 +127,7 @@ class Flusher:
         self._fresh: list[_Lane] = []
         self._stopping = False
         self._dead_tickets = 0
-        self._tell_at_s: dict[str, float] = {}
+        self._telling = Seldom(_TELL_S, keys_max=_TOLD_MAX)
         self.held_bytes = 0
 
     @property
@@ -339,11 +340,7 @@ class Flusher:
 
     def _tell_denied(self, topic: str, error: Denied) -> None:
         """Log what the operator must mend: senders hear it too, but cannot."""
-        now_s = self._clock.monotonic()
-        if now_s >= self._tell_at_s.get(topic, 0.0):
-            if len(self._tell_at_s) >= _TOLD_MAX:
-                self._tell_at_s.clear()
-            self._tell_at_s[topic] = now_s + _TELL_S
+        if self._telling.lets(topic, self._clock.monotonic()):
             log.warning("kafka_write_denied", topic=topic, reason=str(error), hint=error.hint)
 
     def _build(self, lane: _Lane, records: list[OutRecord]) -> tuple[RecordBatch, int]:

@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 
 from bridge.core import Counter, Settings
+from bridge.flow import Seldom
 from bridge.ottl import Cursor, ErrorMode, OttlError
 
 LOG_INTERVAL_S = 10.0
@@ -29,7 +30,7 @@ class FaultReporter:
         self._settings = settings
         self._processor = str(settings.id)
         self._counters: dict[str, Counter] = {text: self._counter(text) for text in texts}
-        self._silent_until: dict[str, float] = {}
+        self._telling = Seldom(LOG_INTERVAL_S, keys_max=max(1, len(self._counters)))
 
     def _counter(self, text: str) -> Counter:
         label = " ".join(text.split())[:STATEMENT_LENGTH_MAX]
@@ -39,10 +40,8 @@ class FaultReporter:
     def loud(self, text: str, error: OttlError, cursor: Cursor) -> None:
         """Count and, if the statement did not lately, log."""
         self.quiet(text, error, cursor)
-        now = self._settings.clock.monotonic()
-        if now < self._silent_until.get(text, 0.0):
+        if not self._telling.lets(text, self._settings.clock.monotonic()):
             return
-        self._silent_until[text] = now + LOG_INTERVAL_S
         _log.warning(
             "ottl_statement_failed",
             processor=self._processor,
