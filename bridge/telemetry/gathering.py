@@ -56,7 +56,7 @@ class Gathered:
 
     def update(self, worker: int, figures: Snapshot) -> None:
         """What *worker* has counted since it started."""
-        self._latest[worker] = figures
+        self._latest[worker] = [row for row in figures if row[0] not in _OF_ONE_PROCESS]
 
     def end(self, worker: int) -> None:
         """The worker has ended: its counts stay, as last seen, and its gauges go."""
@@ -67,33 +67,28 @@ class Gathered:
         page = MetricRegistry(METRICS, strict=False)
         _add(page, snapshot(self._ended), None)
         for worker, figures in sorted(self._latest.items()):
-            _add(page, figures, worker)
-        _add(page, snapshot(self._own), -1)
+            _add(page, figures, {"worker": str(worker)})
+        _add(page, snapshot(self._own), {})
         return page
 
 
-def _add(page: MetricRegistry, figures: Snapshot, worker: int | None) -> None:
-    """Add *figures* of a worker, of the parent (-1), or (`None`) only what may be summed."""
+def _add(page: MetricRegistry, figures: Snapshot, of_gauges: Mapping[str, str] | None) -> None:
+    """Add *figures*, gauges with more labels *of_gauges*; without those, only what is summed."""
     for name, kind_text, meaning, bounds, labels, value in figures:
         kind = Kind(kind_text)
         page.declare(MetricSpec(name, kind, meaning, bounds=tuple(bounds)))
         if kind is Kind.COUNTER:
-            if worker == -1 or name not in _OF_ONE_PROCESS:
-                page.counter(name, labels).add(value)
+            page.counter(name, labels).add(value)
         elif kind is Kind.HISTOGRAM:
             _add_histogram(page.histogram(name, labels), *value)
-        elif worker is not None:
-            page.gauge(name, labels if worker < 0 else _of(labels, worker), _constant(value))
+        elif of_gauges is not None:
+            page.gauge(name, {**labels, **of_gauges}, _constant(value))
 
 
 def _add_histogram(total: Histogram, counts: Sequence[int], sum_: float) -> None:
     for at, count in enumerate(counts):
         total.counts[at] += count
     total.sum += sum_
-
-
-def _of(labels: Mapping[str, str], worker: int) -> dict[str, str]:
-    return {**labels, "worker": str(worker)}
 
 
 def _constant(value: float) -> Callable[[], float]:
