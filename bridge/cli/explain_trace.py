@@ -1,16 +1,14 @@
 """``otlp-bridge explain-trace``"""
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_OK, EXIT_USAGE
 from bridge.cli.loading import Config, Set, load_or_print
 from bridge.cli.output import Output, print_failure, print_json
-from bridge.cli.request_text import parse_request
+from bridge.cli.request_text import read_request
 from bridge.config import LoadedConfig
-from bridge.core import ComponentId, Malformed, Signal
+from bridge.core import Malformed, Signal
 from bridge.processors.tail_sampling import TailSamplingOptions, Verdict, explain_traces
 
 
@@ -46,11 +44,10 @@ def explain_trace(
     if loaded is None:
         return EXIT_CONFIG
     try:
-        text = sys.stdin.read() if request is None else request.read_text(encoding="utf-8")
-        signal, body = parse_request(json.loads(text))
+        signal, body = read_request(request)
         if signal is not Signal.TRACES:
             raise Malformed(f"tail sampling takes traces, these are {signal.value}")
-    except (OSError, ValueError, Malformed) as error:
+    except Malformed as error:
         print_failure(f"no request: {error}", "give spans as OTLP/JSON on standard input", output)
         return EXIT_USAGE
     samplers = _samplers(loaded)
@@ -73,12 +70,11 @@ def explain_trace(
 
 
 def _samplers(loaded: LoadedConfig) -> dict[str, TailSamplingOptions]:
-    found: dict[str, TailSamplingOptions] = {}
-    for name in loaded.processors:
-        options = loaded.component("processors", ComponentId.parse(str(name))).options
-        if isinstance(options, TailSamplingOptions):
-            found[str(name)] = options
-    return found
+    return {
+        str(name): part.options
+        for name, part in loaded.processors.items()
+        if isinstance(part.options, TailSamplingOptions)
+    }
 
 
 def _print(verdict: Verdict) -> None:

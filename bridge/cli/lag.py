@@ -24,8 +24,7 @@ def lag(config: Config, *, receiver: str = "", set_: Set = None, output: Output 
     Columns: the offset committed and the end of the log, records not finished, the age in seconds
     of the first of them, and how many beyond the committed offset are finished already.
 
-    Exit codes: 0 shown, 75 the brokers do not answer, 77 they do not let us,
-    78 the
+    Exit codes: 0 shown, 75 the brokers do not answer, 77 they do not let us, 78 the
     configuration is wrong or has no such receiver.
 
     Parameters
@@ -54,9 +53,8 @@ def lag(config: Config, *, receiver: str = "", set_: Set = None, output: Output 
     rows = [_row(name, one) for name, _, lags in found for one in lags]
     widths = [max(map(len, column)) for column in zip(_HEAD, *rows, strict=True)]
     for row in (_HEAD, *rows):
-        print(
-            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        )
+        padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        print("  ".join(padded).rstrip())
     for name, group, lags in found:
         records = sum(one.records for one in lags)
         print(f"{name}: group {group} has {records} records to go in {len(lags)} partitions")

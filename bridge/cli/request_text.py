@@ -2,9 +2,11 @@
 
 import base64
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from pathlib import Path
 from typing import Any, Literal
 
 from bridge.core import Malformed, Signal
@@ -17,6 +19,21 @@ _SIGNALS = {
 }
 _ITEMS = {"spans": "span", "logRecords": "record", "metrics": "metric"}
 _CONTEXT_LINES = 2
+
+
+def read_request(path: Path | None) -> tuple[Signal, bytes]:
+    """
+    A request as OTLP/JSON from a file, or from standard input if *path* is `None`.
+
+    Raises:
+        Malformed: If it cannot be read or is none.
+    """
+    try:
+        text = sys.stdin.read() if path is None else path.read_text(encoding="utf-8")
+        document = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise Malformed(str(error)) from error
+    return parse_request(document)
 
 
 def parse_request(document: Any) -> tuple[Signal, bytes]:

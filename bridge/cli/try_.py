@@ -1,6 +1,5 @@
 """``otlp-bridge try``"""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from cyclopts import Parameter
 from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_OK, EXIT_UNAVAILABLE, EXIT_USAGE
 from bridge.cli.loading import Config, Set, load_or_print
 from bridge.cli.output import Output, print_failure, print_json, wants_colours
-from bridge.cli.request_text import Change, compare, lines_of, parse_request, show_json
+from bridge.cli.request_text import Change, compare, lines_of, read_request, show_json
 from bridge.cli.trial import Outcome, find_processors, put_through
 from bridge.core import ConfigError, Malformed, Signal
 
@@ -58,9 +57,8 @@ def try_(
 
     configure_logging(loaded.telemetry.logs)
     try:
-        text = sys.stdin.read() if request is None else request.read_text(encoding="utf-8")
-        signal, body = parse_request(json.loads(text))
-    except (OSError, ValueError, Malformed) as error:
+        signal, body = read_request(request)
+    except Malformed as error:
         print_failure(f"no request: {error}", "give one as OTLP/JSON on standard input", output)
         return EXIT_USAGE
     try:

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from bridge.core import ConfigError
+from bridge.options import fingerprint
 
 log = structlog.get_logger()
 
@@ -41,7 +42,7 @@ class CredentialsFile(Generic[T]):
         self._what = what
         self._now_s = now_s
         # What changes: what the file held, what it looked like, and when it was looked at.
-        self._seen = self._look()
+        self._seen = fingerprint((str(self._path),))
         self._value = self._read()
         self._looked_at_s = now_s()
 
@@ -50,7 +51,7 @@ class CredentialsFile(Generic[T]):
         now_s = self._now_s()
         if now_s - self._looked_at_s >= LOOK_EVERY_S:
             self._looked_at_s = now_s
-            seen = self._look()
+            seen = fingerprint((str(self._path),))
             if seen != self._seen:
                 self._seen = seen
                 self._take()
@@ -63,13 +64,6 @@ class CredentialsFile(Generic[T]):
             log.warning("credentials_reload_failed", reason=str(error))
         else:
             log.info("credentials_reloaded", path=str(self._path))
-
-    def _look(self) -> tuple[int, int, int]:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return (0, 0, 0)
-        return (found.st_mtime_ns, found.st_size, found.st_ino)
 
     def _read(self) -> T:
         try:

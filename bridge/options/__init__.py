@@ -12,6 +12,7 @@ from bridge.options.headers import Headers, reveal_headers
 from bridge.options.queue import BatchPartition, QueueBatch, SendingQueue
 from bridge.options.retry import RetryOnFailure
 from bridge.options.tls import TlsClient, TlsServer
+from bridge.options.tls_files import fingerprint
 
 __all__ = [
     "Options",
@@ -28,6 +29,7 @@ __all__ = [
     # How.
     "TlsClient",
     "TlsServer",
+    "fingerprint",
     "RetryOnFailure",
     "SendingQueue",
     "QueueBatch",
