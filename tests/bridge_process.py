@@ -97,15 +97,31 @@ class BridgeProcess:
 
 @asynccontextmanager
 async def running_bridge(
-    config: str, folder: Path, name: str = "bridge"
+    config: str, folder: Path, name: str = "bridge", *, arguments: Sequence[str] = ()
 ) -> AsyncIterator[BridgeProcess]:
     """A bridge that listens, ended for certain."""
-    bridge = BridgeProcess(config, folder, name)
+    bridge = BridgeProcess(config, folder, name, arguments)
     try:
         await bridge.start()
         yield bridge
     finally:
         await bridge.kill()
+
+
+async def scrape(address: str) -> dict[str, float]:
+    """All series of ``/metrics`` at *address*, by name with labels."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{address}/metrics") as response,
+    ):
+        text = await response.text()
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines if name}
+
+
+def total(figures: dict[str, float], name: str) -> float:
+    """The sum of all series of one name."""
+    return sum(value for key, value in figures.items() if key.partition("{")[0] == name)
 
 
 @dataclass(slots=True)

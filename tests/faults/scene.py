@@ -21,7 +21,7 @@ import aiohttp
 import psutil
 
 from bridge.testing import span_ids
-from tests.bridge_process import BridgeProcess
+from tests.bridge_process import BridgeProcess, scrape, total
 from tests.faults import configs
 from tests.faults.clients import Clients, Shape
 from tests.faults.cluster import Cluster
@@ -65,18 +65,11 @@ class Bridge:
 
     async def figures(self) -> dict[str, float]:
         """All series of ``/metrics``, by name with labels."""
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"http://127.0.0.1:{self.metrics}/metrics") as response,
-        ):
-            text = await response.text()
-        lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, _, value in lines if name}
+        return await scrape(f"127.0.0.1:{self.metrics}")
 
     async def total(self, name: str) -> float:
         """The sum of all series of one name."""
-        figures = await self.figures()
-        return sum(v for key, v in figures.items() if key.partition("{")[0] == name)
+        return total(await self.figures(), name)
 
     @property
     def pid(self) -> int:

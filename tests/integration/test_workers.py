@@ -5,11 +5,10 @@ import os
 import signal
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from bridge.testing import Order
-from tests.bridge_process import BridgeProcess, running_backend
+from tests.bridge_process import BridgeProcess, running_backend, running_bridge, scrape, total
 from tests.kafka_client import Kafka
 from tests.load_clients import Load, partitions_by_trace, split_traces
 
@@ -17,6 +16,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(120)]
 
 TRACES = 4_000
 SPANS = 20_000
+WORKERS = ("--workers", "2")
 
 CONFIG = """
 receivers:
@@ -59,15 +59,6 @@ def _runs(pid: int) -> bool:
         return False
 
 
-async def _metric(bridge: BridgeProcess, name: str) -> float:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"http://{bridge.endpoints['metrics']}/metrics") as response,
-    ):
-        lines = (await response.text()).splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
 async def test_killed_worker_loses_nothing_acknowledged(kafka: Kafka, tmp_path: Path) -> None:
     """kill -9 of one of two workers under load: it is started again, and everything arrives."""
     topic = await kafka.create_topic(partitions=12)
@@ -77,9 +68,7 @@ async def test_killed_worker_loses_nothing_acknowledged(kafka: Kafka, tmp_path: 
         config = CONFIG.format(
             kafka=kafka.bootstrap, topic=topic, group=kafka.unique("g"), backend=backend.grpc
         )
-        bridge = BridgeProcess(config, tmp_path, arguments=("--workers", "2"))
-        try:
-            await bridge.start()
+        async with running_bridge(config, tmp_path, arguments=WORKERS) as bridge:
             before = _children(bridge)
             grpc, http = (bridge.endpoints[f"receivers/otlp/{name}"] for name in ("grpc", "http"))
             sending = asyncio.create_task(load.send(requests, grpc, http))
@@ -88,18 +77,17 @@ async def test_killed_worker_loses_nothing_acknowledged(kafka: Kafka, tmp_path: 
             await sending
             await backend.wait_spans(SPANS, timeout_s=60.0)
             load.ledger.delivered(await backend.span_ids())
-            running = await _metric(bridge, "bridge_workers_running")
-            restarts = await _metric(bridge, "bridge_worker_restarts")
+            figures = await scrape(bridge.endpoints["metrics"])
             after = _children(bridge)
             code = await bridge.stop()
-        finally:
-            await bridge.kill()
 
     balance = load.ledger.balance()
     places = partitions_by_trace(await kafka.read_all(topic))
     assert balance.lossless, f"{balance}\n{bridge.output}"
     assert balance.acknowledged == SPANS
     assert {len(found) for found in places.values()} == {1}
+    running = total(figures, "bridge_workers_running")
+    restarts = total(figures, "bridge_worker_restarts")
     assert (len(before), running, restarts, code) == (2, 2.0, 1.0, 0)
     assert before[1] in after
     assert before[0] not in after
@@ -111,12 +99,8 @@ async def test_no_worker_outlives_its_parent(kafka: Kafka, tmp_path: Path) -> No
     config = CONFIG.format(
         kafka=kafka.bootstrap, topic=topic, group=kafka.unique("g"), backend="127.0.0.1:1"
     )
-    bridge = BridgeProcess(config, tmp_path, arguments=("--workers", "2"))
-    try:
-        await bridge.start()
+    async with running_bridge(config, tmp_path, arguments=WORKERS) as bridge:
         children = _children(bridge)
-    finally:
-        await bridge.kill()
     async with asyncio.timeout(20):
         while any(map(_runs, children)):  # noqa: ASYNC110 - no children of ours
             await asyncio.sleep(0.05)
