@@ -9,7 +9,7 @@ a variable are text where the model wants text.
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -27,17 +27,17 @@ from bridge.config.fields import (
     is_secret,
     models_in,
 )
-from bridge.config.nodes import Entry, ListNode, MapNode, Node, Path, ScalarNode, describe, walk
+from bridge.config.nodes import Entry, ListNode, MapNode, Node, Path, ScalarNode, describe
 from bridge.config.position import Position
 from bridge.config.problems import Problem
+from bridge.config.quoting import named, position_in, quoted
 from bridge.config.substitution import UNRESOLVED
+from bridge.options import Fault, OptionFaults
 
 _TEXT_WANTED = frozenset(("string_type", "bytes_type"))
 _MISTYPED = re.compile(r"_(type|parsing|from_float|pydantic_custom_error)$|^is_instance_of$")
 
 _COUNTABLE = ("whole", "number", "list", "map", "section", "duration")
-_QUOTE_MIN = 3
-"""Characters of a quoted line, below which it may stand anywhere."""
 _NESTING_MAX = 6
 """Of sections that are searched for a misplaced key."""
 
@@ -188,7 +188,7 @@ class _Translation:
                 *parents, key = detail["loc"]
                 problems.extend(self._missing(*_locate(self.node, parents), str(key)))
             elif detail["type"] in ("value_error", "assertion_error"):
-                problems.append(self._refused(path, found, detail))
+                problems.extend(self._refused(path, found, detail))
             elif _MISTYPED.search(detail["type"]):
                 # Each branch of a union complains; the annotation names them all in one message.
                 if path not in mistyped:
@@ -249,13 +249,27 @@ class _Translation:
         hint = f"add {key}: below {self._name(path)}"
         yield Problem("BR-1303", message, self._key(path), self._name((*path, key)), hint)
 
-    def _refused(self, path: Path, found: Node, detail: ErrorDetails) -> Problem:
+    def _refused(self, path: Path, found: Node, detail: ErrorDetails) -> Iterator[Problem]:
         cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, OptionFaults):
+            for fault in cause.faults:
+                yield self._fault(path, found, fault)
+            return
         message = str(cause) if cause is not None else detail["msg"]
         position = found.position if isinstance(found, ScalarNode) else self._key(path)
         if not isinstance(found, ScalarNode):
-            position = _quoted(found, message) or _named(found, message) or position
+            position = quoted(found, message) or named(found, message) or position
         text = f"{self._name(path)}: {message}"
+        yield Problem("BR-1304", text, position, self._name(path), self._explain(path))
+
+    def _fault(self, path: Path, found: Node, fault: Fault) -> Problem:
+        """One of several faults below *path*, at the very character if that is known."""
+        below, node = _locate(found, fault.location)
+        path = (*path, *below)
+        position = node.position if isinstance(node, ScalarNode) else self._key(path)
+        if isinstance(node, ScalarNode) and fault.offset is not None and node.text == fault.text:
+            position = position_in(node, fault.offset)
+        text = f"{self._name(path)}: {fault.message}"
         return Problem("BR-1304", text, position, self._name(path), self._explain(path))
 
     def _explain(self, path: Path) -> str:
@@ -291,38 +305,6 @@ class _Translation:
             hint = f"did you mean {near[0]}?" if near else hint
         text = f"{self._name(path)} {message}"
         yield Problem("BR-1302", text, found.position, self._name(path), hint)
-
-
-def _named(node: Node, message: str) -> Position | None:
-    """Where a key stands that *message* names; a check of a section usually does."""
-    if not isinstance(node, MapNode):
-        return None
-    words = re.findall(r"\w+", message)
-    # Words of plain English are keys too, so only the first word may be a short one.
-    for index, word in enumerate(words):
-        if word in node.entries and (index == 0 or "_" in word):
-            return node.entries[word].key
-    return None
-
-
-def _quoted(node: Node, message: str) -> Position | None:
-    """Where the text stands that *message* quotes on a line of its own, with its caret."""
-    _, *lines = message.splitlines()
-    for index, line in enumerate(lines):
-        for _, found in walk(node):
-            if not isinstance(found, ScalarNode) or not isinstance(found.value, str):
-                continue
-            if len(line.strip()) < _QUOTE_MIN or line.strip() not in found.text:
-                continue
-            position = found.position
-            caret = lines[index + 1].find("^") if index + 1 < len(lines) else -1
-            shown = position.source.line(position.line)
-            start = shown.find(line.strip(), position.column - 1)
-            if caret >= 0 and start >= 0:
-                shift = caret - (len(line) - len(line.lstrip()))
-                return replace(position, column=start + shift + 1, length=1)
-            return position
-    return None
 
 
 def _paths_to(model: Any, key: str, path: Path = (), depth: int = 0) -> Iterator[Path]:

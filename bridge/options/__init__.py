@@ -8,6 +8,7 @@ into the components' models and knows nothing of the blocks.
 from bridge.options.base import Options
 from bridge.options.duration import Duration, format_duration, parse_duration_s
 from bridge.options.endpoint import Endpoint, Url, parse_endpoint, parse_url
+from bridge.options.faults import Fault, OptionFaults
 from bridge.options.headers import Headers, reveal_headers
 from bridge.options.queue import BatchPartition, QueueBatch, SendingQueue
 from bridge.options.retry import RetryOnFailure
@@ -16,6 +17,8 @@ from bridge.options.tls_files import fingerprint
 
 __all__ = [
     "Options",
+    "Fault",
+    "OptionFaults",
     "Duration",
     "format_duration",
     "parse_duration_s",

@@ -5,9 +5,17 @@ Statements are parsed and compiled once, when a processor is built; running them
 nor looks anything up by name. `Statements` change a `Payload`, `Conditions` decide about one item.
 """
 
-from bridge.ottl.errors import OttlError, OttlSyntaxError, OttlTypeError
+from bridge.ottl.errors import (
+    Location,
+    OttlError,
+    OttlSyntaxError,
+    OttlSyntaxErrors,
+    OttlTypeError,
+    SyntaxFaults,
+)
 from bridge.ottl.expressions import Cursor, Needles, possible
 from bridge.ottl.filtering import Filter, Rules
+from bridge.ottl.groups import check_context, infer_condition
 from bridge.ottl.nodes import Node, Payload
 from bridge.ottl.sequences import (
     Conditions,
@@ -15,8 +23,6 @@ from bridge.ottl.sequences import (
     Failed,
     OnError,
     Statements,
-    check_context,
-    infer_condition,
 )
 
 __all__ = [
@@ -39,5 +45,8 @@ __all__ = [
     "OttlError",
     "OttlTypeError",
     "OttlSyntaxError",
+    "OttlSyntaxErrors",
+    "SyntaxFaults",
+    "Location",
     "Failed",
 ]

@@ -1,6 +1,7 @@
 """Which context statements run in when nobody says: the innermost that their paths name."""
 
 from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 from bridge.core import Signal
 from bridge.ottl import tree
@@ -26,39 +27,43 @@ def infer(
     parsed: Iterable[tree.Statement | tree.Condition],
     signal: Signal,
     functions: Mapping[str, Function],
-) -> str:
+) -> tuple[str, OttlSyntaxError | None]:
     """
-    The context that can run all of *parsed*.
+    The context that can run all of *parsed*, and what it lacks for that.
 
     The innermost context that a path names is taken. If it lacks a function or enum that is used,
-    one further in that has all of them is.
+    one further in that has all of them is; if there is none, the first comes with the error.
 
     Raises:
-        OttlSyntaxError: If no path names a context, or no context has everything.
+        OttlSyntaxError: If no path names a context of the signal.
     """
-    texts, named = [], []
+    texts: list[str] = []
+    named: list[tuple[str, str, int | None]] = []
     calls: dict[str, tuple[str, int]] = {}
     enums: dict[str, tuple[str, int]] = {}
     for one in parsed:
         texts.append(one.text)
         for node in _nodes(one):
             if isinstance(node, tree.Path):
-                named.append(_context_of(node))
+                named.append((_context_of(node), one.text, node.at))
             elif isinstance(node, tree.Call):
                 calls.setdefault(node.function, (one.text, node.at))
             elif isinstance(node, tree.Symbol) and node.is_enum:
                 enums.setdefault(node.name, (one.text, node.at))
-    chosen = min(filter(None, named), key=_rank, default="")
+    nowhere = ("", texts[0] if len(texts) == 1 else "", None)
+    chosen, text, at = min(
+        (one for one in named if one[0]), key=lambda one: _rank(one[0]), default=nowhere
+    )
     allowed = OF_SIGNAL[signal]
-    if not chosen or chosen not in allowed:
-        _refuse(chosen, allowed, texts)
+    if chosen not in allowed:
+        _refuse(chosen, allowed, text, at)
     problem = _lacking(chosen, calls, enums, functions)
     if problem is None:
-        return chosen
+        return chosen, None
     for deeper in sorted(_deeper(chosen, allowed), key=_rank):
         if _lacking(deeper, calls, enums, functions) is None:
-            return deeper
-    raise problem
+            return deeper, None
+    return chosen, problem
 
 
 def _nodes(one: tree.Statement | tree.Condition) -> Iterable[tree.Value]:
@@ -79,11 +84,11 @@ def _rank(name: str) -> int:
     return _PRIORITY.index(name) if name in _PRIORITY else len(_PRIORITY)
 
 
-def _refuse(chosen: str, allowed: tuple[str, ...], texts: list[str]) -> None:
+def _refuse(chosen: str, allowed: tuple[str, ...], text: str, at: int | None) -> NoReturn:
     options = ", ".join(f"{name}." for name in allowed)
-    text = texts[0] if len(texts) == 1 else ""
     if chosen:
-        raise OttlSyntaxError(f"{chosen} is no context here; paths begin with {options}", text)
+        message = f"{chosen} is no context here; paths begin with {options}"
+        raise OttlSyntaxError(message, text, at)
     message = f"no path says which context this is about: begin paths with {options}"
     raise OttlSyntaxError(f"{message} or set `context`", text)
 

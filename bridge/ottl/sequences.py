@@ -5,24 +5,17 @@ A group of statements runs one after the other over every item of its context; g
 other, so that a later one sees what an earlier one did to all items.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any
 
 from bridge.core import Signal
-from bridge.ottl import tree
-from bridge.ottl.compiler import Compiler, Program
 from bridge.ottl.conditions import needed_by_any, outer_of_any, probe_of_any
-from bridge.ottl.contexts import CONTEXTS, OF_SIGNAL
-from bridge.ottl.errors import OttlError, OttlSyntaxError
-from bridge.ottl.expressions import Cursor, Needles, Test
-from bridge.ottl.functions import CONDITION_FUNCTIONS, STATEMENT_FUNCTIONS
+from bridge.ottl.errors import OttlError
+from bridge.ottl.expressions import Cursor, Needles
 from bridge.ottl.glance import Probe
-from bridge.ottl.inference import infer
+from bridge.ottl.groups import Clause, compile_conditions, compile_group
 from bridge.ottl.nodes import Payload
-from bridge.ottl.parser import parse_condition, parse_statement
-from bridge.ottl.signature import Function
 
 
 class ErrorMode(Enum):
@@ -48,14 +41,6 @@ def _report_nothing(text: str, error: OttlError, cursor: Cursor) -> None:
     """The failure is nobody's business."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A compiled condition and its text."""
-
-    text: str
-    test: Test
-
-
 class Conditions:
     """
     Conditions of one context, any of which suffices.
@@ -65,9 +50,14 @@ class Conditions:
             One of the names in `OF_SIGNAL`.
         on_error:
             Told of failures.
+        prefixed:
+            Whether every path must name its context.
+        given:
+            The texts, if they are compiled already.
 
     Raises:
-        OttlSyntaxError: If a condition cannot run in the context.
+        OttlSyntaxErrors: If conditions cannot run in the context; their places are
+            ``("conditions", index)``.
     """
 
     def __init__(
@@ -78,10 +68,12 @@ class Conditions:
         *,
         on_error: OnError = _report_nothing,
         prefixed: bool = False,
+        given: list[Clause] | None = None,
     ) -> None:
-        compiler = Compiler(CONTEXTS[context], CONDITION_FUNCTIONS, prefixed=prefixed)
         self.context = context
-        self.clauses = [Clause(text, compiler.condition(parse_condition(text))) for text in texts]
+        self.clauses = (
+            compile_conditions(context, texts, prefixed=prefixed) if given is None else given
+        )
         tests = [clause.test for clause in self.clauses]
         self.needles: Needles | None = needed_by_any(tests)
         self.probe: Probe | None = probe_of_any(tests)
@@ -118,7 +110,8 @@ class Statements:
             Tested once an item; the statements run if any is true, or if there are none.
 
     Raises:
-        OttlSyntaxError: If a statement or condition cannot run.
+        OttlSyntaxErrors: If statements or conditions cannot run; their places are
+            ``("statements", index)`` and ``("conditions", index)``.
     """
 
     def __init__(
@@ -131,18 +124,13 @@ class Statements:
         conditions: Sequence[str] = (),
         on_error: OnError = _report_nothing,
     ) -> None:
-        parsed = [parse_statement(text) for text in texts]
-        inferred = not context
-        if inferred:
-            hints: list[tree.Statement | tree.Condition] = list(parsed)
-            hints += [parse_condition(text) for text in conditions]
-            context = infer(hints, signal, _known_functions())
-        check_context(context, signal)
-        compiler = Compiler(CONTEXTS[context], STATEMENT_FUNCTIONS, prefixed=inferred)
-        self.context = context
-        self.programs: list[Program] = [compiler.statement(one) for one in parsed]
+        group = compile_group(signal, texts, conditions, context)
+        self.context = group.context
+        self.programs = group.programs
         self._conditions = (
-            Conditions(context, conditions, error_mode, on_error=on_error, prefixed=inferred)
+            Conditions(
+                group.context, conditions, error_mode, on_error=on_error, given=group.clauses
+            )
             if conditions
             else None
         )
@@ -182,33 +170,6 @@ class Statements:
                 self._on_error(text, error, cursor)
                 if self._propagates:
                     raise Failed(f"statement {text!r}: {error}") from error
-
-
-def check_context(context: str, signal: Signal) -> None:
-    """
-    Check that a signal has a context.
-
-    Raises:
-        OttlSyntaxError: If it has not.
-    """
-    if context not in OF_SIGNAL[signal]:
-        allowed = ", ".join(OF_SIGNAL[signal])
-        message = f"context {context!r} is none of those of {signal.value}: {allowed}"
-        raise OttlSyntaxError(message)
-
-
-def _known_functions() -> Mapping[str, Function]:
-    return STATEMENT_FUNCTIONS
-
-
-def infer_condition(text: str, signal: Signal) -> str:
-    """
-    The context of a condition that stands alone.
-
-    Raises:
-        OttlSyntaxError: If its paths name none.
-    """
-    return infer([parse_condition(text)], signal, CONDITION_FUNCTIONS)
 
 
 Act = Callable[[Cursor], None]

@@ -1,16 +1,29 @@
 """The config of the filter processor, in the Collector's spelling and all its generations."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from bridge.core import Signal
 from bridge.options import Options
+from bridge.ottl import Conditions, Location, check_context, infer_condition
 from bridge.processors._match import (
     AttributeMatch,
     MatchProperties,
     RegexpCache,
     SeverityMatch,
 )
+from bridge.processors._statements import Rename, check_conditions, check_texts
 from bridge.processors._texts import Texts
 
 
@@ -47,6 +60,12 @@ Entry = Annotated[
 ]
 
 
+def _checked(info: ValidationInfo, texts: list[str] | None) -> list[str] | None:
+    """The conditions of a field that is named after their context."""
+    check_conditions((info.field_name or "").removesuffix("_record"), texts or [])
+    return texts
+
+
 class TraceFilters(Options):
     """The older form of trace conditions."""
 
@@ -56,6 +75,11 @@ class TraceFilters(Options):
     """Conditions on spans."""
     spanevent: Texts | None = None
     """Conditions on span events; a match drops the event."""
+
+    @field_validator("resource", "span", "spanevent")
+    @classmethod
+    def _check_conditions(cls, texts: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        return _checked(info, texts)
 
 
 class SpanMatch(Options):
@@ -101,6 +125,11 @@ class MetricFilters(Options):
     """Conditions on metrics."""
     datapoint: Texts | None = None
     """Conditions on data points; a metric without points goes too."""
+
+    @field_validator("resource", "metric", "datapoint")
+    @classmethod
+    def _check_conditions(cls, texts: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        return _checked(info, texts)
 
 
 class LogMatch(Options):
@@ -158,6 +187,18 @@ class LogFilters(Options):
     log_record: Texts | None = None
     """Conditions on log records."""
 
+    @field_validator("resource", "log_record")
+    @classmethod
+    def _check_conditions(cls, texts: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        return _checked(info, texts)
+
+
+_SIGNALS = {
+    "trace_conditions": Signal.TRACES,
+    "metric_conditions": Signal.METRICS,
+    "log_conditions": Signal.LOGS,
+}
+
 
 class FilterFields(Options):
     """
@@ -182,6 +223,24 @@ class FilterFields(Options):
     """The older forms of log_conditions."""
     spans: SpanMatch = Field(default_factory=SpanMatch)
     """The oldest form of trace_conditions."""
+
+    @field_validator("trace_conditions", "metric_conditions", "log_conditions")
+    @classmethod
+    def _check_conditions(cls, entries: list[Entry], info: ValidationInfo) -> list[Entry]:
+        signal = _SIGNALS[info.field_name or ""]
+        attempts: list[tuple[Rename, Callable[[], object]]] = []
+        for index, entry in enumerate(entries):
+            if isinstance(entry, str):
+                attempts.append((partial(_at, (index,)), partial(_compile, entry, "", signal)))
+                continue
+            if entry.context:
+                place = partial(_at, (index, "context"))
+                attempts.append((place, partial(check_context, entry.context, signal)))
+            for inner, text in enumerate(entry.conditions):
+                place = partial(_at, (index, "conditions", inner))
+                attempts.append((place, partial(_compile, text, entry.context or "", signal)))
+        check_texts(attempts)
+        return entries
 
     @model_validator(mode="after")
     def _check_forms(self) -> "FilterFields":
@@ -213,6 +272,15 @@ class FilterFields(Options):
             if written and (matchers.include is not None or matchers.exclude is not None):
                 message = f"{label}.{written[0]} and include or exclude cannot be used together"
                 raise ValueError(message)
+
+
+def _compile(text: str, context: str, signal: Signal) -> None:
+    Conditions(context or infer_condition(text, signal), [text], prefixed=not context)
+
+
+def _at(place: Location, within: Location) -> Location:
+    """The place of a text that is compiled alone, whatever its place *within* that."""
+    return place
 
 
 def _check_entries(field: str, entries: list[Entry]) -> None:

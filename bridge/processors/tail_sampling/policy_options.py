@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bridge.options import Options
 
@@ -205,13 +205,18 @@ class OttlConditionOptions(Options):
     """Conditions on an event of a span."""
 
     @model_validator(mode="after")
-    def _compiles(self) -> Self:
-        from bridge.processors.tail_sampling.policies.ottl import compile_conditions
-
+    def _asks_something(self) -> Self:
         if not self.span and not self.spanevent:
             raise ValueError("ottl_condition needs at least one condition under span or spanevent")
-        compile_conditions(self.span, self.spanevent)
         return self
+
+    @field_validator("span", "spanevent")
+    @classmethod
+    def _compiles(cls, texts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        from bridge.processors._statements import check_conditions
+
+        check_conditions(info.field_name or "", texts)
+        return texts
 
 
 class RateAllocationOptions(Options):

@@ -1,13 +1,15 @@
 """The config of the transform processor, in the Collector's spelling."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from bridge.core import Signal
 from bridge.options import Options
-from bridge.ottl import ErrorMode, OttlSyntaxError, Statements, check_context
+from bridge.ottl import ErrorMode, Location, Statements
+from bridge.processors._statements import Rename, check_texts
 from bridge.processors._texts import Texts
 
 
@@ -48,6 +50,13 @@ Entry = Annotated[
 ]
 
 
+_SIGNALS = {
+    "trace_statements": Signal.TRACES,
+    "metric_statements": Signal.METRICS,
+    "log_statements": Signal.LOGS,
+}
+
+
 class TransformOptions(Options):
     """
     Change telemetry by OTTL statements.
@@ -79,15 +88,21 @@ class TransformOptions(Options):
                 raise ValueError("plain statements and groups cannot be mixed: use one of the two")
         return entries
 
-    @model_validator(mode="after")
-    def _check_statements(self) -> "TransformOptions":
-        problems: list[str] = []
-        for signal in Signal:
-            for group in self.groups(signal):
-                _collect(problems, lambda g=group, s=signal: self.compile(g, s))  # type: ignore[misc]  # binds both now
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
+    @field_validator("trace_statements", "metric_statements", "log_statements")
+    @classmethod
+    def _check_statements(cls, entries: list[Entry], info: ValidationInfo) -> list[Entry]:
+        signal = _SIGNALS[info.field_name or ""]
+        groups = [(index, one) for index, one in enumerate(entries) if not isinstance(one, str)]
+        plain = [index for index, one in enumerate(entries) if isinstance(one, str)]
+        attempts: list[tuple[Rename, Callable[[], object]]] = [
+            (partial(_in_group, index), partial(_compile, group, signal)) for index, group in groups
+        ]
+        if plain:
+            texts = [one for one in entries if isinstance(one, str)]
+            group = StatementGroup(statements=texts)
+            attempts.append((partial(_in_list, plain), partial(_compile, group, signal)))
+        check_texts(attempts)
+        return entries
 
     def groups(self, signal: Signal) -> list[StatementGroup]:
         """The groups for a signal; plain statements are the last one."""
@@ -111,24 +126,30 @@ class TransformOptions(Options):
                 Gives the function that is told of failures, by error mode.
 
         Raises:
-            OttlSyntaxError: If a statement cannot run.
+            OttlSyntaxErrors: If statements cannot run.
         """
         mode = ErrorMode(group.error_mode or self.error_mode)
         told = {} if reporter is None else {"on_error": reporter.of(mode)}
-        if group.context:
-            check_context(group.context, signal)
-        return Statements(
-            signal,
-            group.statements,
-            mode,
-            context=group.context or "",
-            conditions=group.conditions,
-            **told,
-        )
+        return _compile(group, signal, mode, **told)
 
 
-def _collect(problems: list[str], attempt: Callable[[], object]) -> None:
-    try:
-        attempt()
-    except OttlSyntaxError as error:
-        problems.append(str(error))
+def _compile(
+    group: StatementGroup, signal: Signal, mode: ErrorMode = ErrorMode.IGNORE, **told: Any
+) -> Statements:
+    return Statements(
+        signal,
+        group.statements,
+        mode,
+        context=group.context or "",
+        conditions=group.conditions,
+        **told,
+    )
+
+
+def _in_group(index: int, place: Location) -> Location:
+    return (index, *place)
+
+
+def _in_list(indexes: list[int], place: Location) -> Location:
+    """Plain statements stand in the list itself."""
+    return tuple(indexes[int(step)] for step in place[1:])

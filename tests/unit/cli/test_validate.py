@@ -1,6 +1,7 @@
 """``otlp-bridge validate``"""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,32 @@ def test_validate_broken_config_as_json(broken: str, capsys: Capture) -> None:
     printed = capsys.readouterr()
     data = json.loads(printed.out)
     assert (data["ok"], data["problems"][0]["line"], printed.err) == (False, 3, "")
+
+
+def test_validate_shows_every_ottl_error_with_its_caret(tmp_path: Path, capsys: Capture) -> None:
+    """All statements of all processors in one run: file, line, column, what was expected."""
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "receivers: {otlp: {protocols: {http: }}}\n"
+        "processors:\n"
+        "  filter:\n"
+        "    trace_conditions:\n"
+        '      - span.attributes["a" == 1\n'
+        "      - span.kid == 3\n"
+        "  transform:\n"
+        "    trace_statements:\n"
+        "      - >-\n"
+        "        set(span.name,\n"
+        "        Nope(span.name))\n"
+        "exporters: {debug: }\n"
+        "service: {pipelines: {traces: {receivers: [otlp], processors: [filter, transform],"
+        " exporters: [debug]}}}\n"
+    )
+
+    assert dispatch(["validate", str(file)]) == 78
+    printed = capsys.readouterr().err
+    for place in (":5:33: error", ":6:14: error", ":11:9: error"):
+        assert f"{file}{place}" in printed
+    assert "unexpected end, expected ]" in printed
+    assert "       |         ^" in printed
+    assert "3 errors" in printed
