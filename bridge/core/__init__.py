@@ -42,6 +42,7 @@ from bridge.core.metrics import Counter, Histogram, Labels, Metrics
 from bridge.core.origin import Custody, Origin, Record
 from bridge.core.signal import Signal
 from bridge.core.status import State, Status
+from bridge.core.view import Detailed, Figures, View
 
 __all__ = [
     # What travels.
@@ -76,6 +77,9 @@ __all__ = [
     "Counter",
     "Histogram",
     "Labels",
+    "View",
+    "Figures",
+    "Detailed",
     # Time.
     "Clock",
     "SteadyWall",

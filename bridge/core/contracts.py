@@ -5,7 +5,7 @@ Data moves by one verb, `Stage.deliver`. Components are started sinks first and 
 first. A stage is built by the factory that an entry point names; `bridge/service` wires them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,6 +16,7 @@ from bridge.core.component_id import ComponentId
 from bridge.core.metrics import Metrics
 from bridge.core.signal import Signal
 from bridge.core.status import Status
+from bridge.core.view import View
 
 
 class Stage(Protocol):
@@ -87,6 +88,19 @@ class Extension(Component, Protocol):
 
 class Host(Protocol):
     """What an extension may ask of the running service."""
+
+    def pipelines(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """Ids of the ``receivers``, ``processors`` and ``exporters`` of each pipeline."""
+        ...
+
+    async def views(self) -> Sequence[View]:
+        """
+        What the processes of this service show now, one view for each.
+
+        With ``--workers`` the workers are asked, within seconds; of one that does not answer there
+        is no view.
+        """
+        ...
 
     def statuses(self) -> Mapping[str, Status]:
         """The worst current status of each component, by ``kind/id``."""

@@ -20,7 +20,7 @@ from bridge.service.runner import (
     on_signals,
     write_ready,
 )
-from bridge.service.service import Service, Stoppable
+from bridge.service.service import Service, Stoppable, pipelines_of
 from bridge.service.systemd import READY, STOPPING, Systemd
 from bridge.service.worker_link import WorkerPlan
 from bridge.service.workers import Workers
@@ -73,7 +73,12 @@ async def _run(
     ready_file: Path | None,
     shutdown_timeout_s: float,
 ) -> int:
-    service = Service(worker_plan.parent_config(config), page=lambda: workers.page())
+    service = Service(
+        worker_plan.parent_config(config),
+        page=lambda: workers.page(),
+        views=lambda: workers.views(),
+        pipelines=pipelines_of(config),
+    )
     workers = Workers(plans, service.reporter, service.metrics)
     on_signals(stop, workers.interrupt)
     systemd = Systemd()

@@ -7,17 +7,39 @@ from typing import Any, Protocol
 import structlog
 
 from bridge.config import LoadedConfig
-from bridge.core import Clock, ConfigError, Deadline, Status, SystemClock
+from bridge.core import Clock, ConfigError, Deadline, Detailed, Status, SystemClock, View
 from bridge.service.assembly import Assembler, Assembly, Part
 from bridge.service.embedded import start_embedded, wants_embedded
 from bridge.service.host import ServiceHost
 from bridge.service.status_book import StatusBook
-from bridge.telemetry import MetricRegistry, MetricsServer, show_process
+from bridge.telemetry import (
+    MetricRegistry,
+    MetricsServer,
+    recent_events,
+    show_process,
+    snapshot,
+)
 
 log = structlog.get_logger()
 
 START_TIMEOUT_S = 30.0
 """No component may take longer to start: those that wait for others do it in the background."""
+
+
+Graph = Mapping[str, Mapping[str, Sequence[str]]]
+"""Ids of the components of each pipeline, by kind."""
+
+
+def pipelines_of(config: LoadedConfig) -> Graph:
+    """The pipelines of *config*, in its order."""
+    return {
+        str(name): {
+            "receivers": [str(id_) for id_ in pipeline.receivers],
+            "processors": [str(id_) for id_ in pipeline.processors],
+            "exporters": [str(id_) for id_ in pipeline.exporters],
+        }
+        for name, pipeline in config.pipelines.items()
+    }
 
 
 class Stoppable(Protocol):
@@ -39,6 +61,10 @@ class Service:
             Replaced in tests.
         page:
             What ``/metrics`` shows instead of this process's own figures.
+        views:
+            What the workers of this process show, if it has any.
+        pipelines:
+            What the status page shows as pipelines instead of those of *config*.
     """
 
     def __init__(
@@ -48,13 +74,16 @@ class Service:
         clock: Clock | None = None,
         metrics: MetricRegistry | None = None,
         page: Callable[[], Awaitable[MetricRegistry]] | None = None,
+        views: Callable[[], Awaitable[Sequence[View]]] | None = None,
+        pipelines: Graph | None = None,
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
         self.metrics = metrics or MetricRegistry(strict=False)
         self._page = page
         self._book = StatusBook(self._clock.wall)
-        self.host = ServiceHost(self._book)
+        shown = pipelines_of(config) if pipelines is None else pipelines
+        self.host = ServiceHost(self._book, self.view, views, shown)
         self._assembly: Assembly | None = None
         self._started: list[Part] = []
         self._broker: Stoppable | None = None
@@ -128,6 +157,15 @@ class Service:
         if self._metrics_server is not None:
             found["metrics"] = f"localhost:{self._metrics_server.port}"
         return found
+
+    def view(self) -> View:
+        """What this process shows of itself now."""
+        details = {
+            part.name: part.component.details()
+            for part in self._started
+            if isinstance(part.component, Detailed)
+        }
+        return View(None, snapshot(self.metrics), details, recent_events())
 
     def troubles(self) -> Mapping[str, Sequence[Status]]:
         """Every status that is not OK, by component."""

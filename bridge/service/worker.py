@@ -18,7 +18,7 @@ import uvloop
 from bridge.core import ConfigError, Deadline, SystemClock
 from bridge.service.runner import EXIT_CONFIG, EXIT_OK, on_signals, tune_gc
 from bridge.service.service import Service
-from bridge.service.worker_link import FIGURES, WorkerPlan, read_frame, write_frame
+from bridge.service.worker_link import FIGURES, VIEW, WorkerPlan, read_frame, write_frame
 from bridge.telemetry import configure_logging, snapshot
 
 log = structlog.get_logger()
@@ -71,12 +71,21 @@ async def _answer(
         # No timeout: the parent asks when it wants to, and its end ends the socket.
         while True:
             asked = await read_frame(reader)
-            told = snapshot(service.metrics) if asked == FIGURES else _status(service)
+            told = _tell(service, asked)
             await write_frame(writer, json.dumps(told).encode())
     except (EOFError, OSError):
         if not stop.is_set():
             log.warning("parent_gone")
             stop.set()
+
+
+def _tell(service: Service, asked: bytes) -> object:
+    if asked == FIGURES:
+        return snapshot(service.metrics)
+    if asked == VIEW:
+        view = service.view()
+        return [view.figures, view.details, view.events]
+    return _status(service)
 
 
 def _status(service: Service) -> dict[str, object]:

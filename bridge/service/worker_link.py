@@ -11,6 +11,7 @@ FRAME_BYTES_MAX = 64 << 20
 
 STATUS = b"status"
 FIGURES = b"figures"
+VIEW = b"view"
 
 _LENGTH = struct.Struct(">I")
 

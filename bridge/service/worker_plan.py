@@ -13,7 +13,7 @@ from bridge.config import ComponentConfig, LoadedConfig
 from bridge.core import ComponentId, ConfigError
 from bridge.options import Options
 
-OF_THE_PARENT = frozenset(("health_check",))
+OF_THE_PARENT = frozenset(("admin", "health_check"))
 """Extensions that answer for the whole and so run in the parent."""
 
 _WHOLE_TRACES = ("tail_sampling", "groupbytrace")

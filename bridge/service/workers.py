@@ -7,9 +7,9 @@ from typing import Any
 
 import structlog
 
-from bridge.core import ConfigError, State, Status
+from bridge.core import ConfigError, State, Status, View
 from bridge.service.runner import EXIT_CONFIG
-from bridge.service.worker_link import FIGURES, STATUS, WorkerPlan
+from bridge.service.worker_link import FIGURES, STATUS, VIEW, WorkerPlan
 from bridge.service.worker_process import NoAnswer, WorkerProcess
 from bridge.telemetry import Gathered, MetricRegistry
 
@@ -116,6 +116,13 @@ class Workers:
                 group.create_task(self._gather(seat))
         return self._gathered.page()
 
+    async def views(self) -> list[View]:
+        """What workers that ended had counted, and then what each that answers shows now."""
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._look(seat)) for seat in self._seats]
+        told = [view for task in asked if (view := task.result()) is not None]
+        return [View(None, self._gathered.ended(), {}, []), *told]
+
     async def _keep(self, seat: _Seat, plan: WorkerPlan) -> None:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
@@ -201,6 +208,17 @@ class Workers:
             return
         if seat.process is not None:
             self._gathered.update(seat.number, figures)
+
+    async def _look(self, seat: _Seat) -> View | None:
+        if seat.process is None:
+            return None
+        try:
+            figures, details, events = await seat.process.ask(VIEW)
+        except NoAnswer:
+            return None
+        if seat.process is not None:
+            self._gathered.update(seat.number, figures)
+        return View(seat.number, figures, details, events)
 
     def _running(self) -> float:
         return sum(seat.process is not None for seat in self._seats)

@@ -5,6 +5,7 @@ What the bridge says of itself: logs, metrics and the endpoint that serves them.
 Prometheus text; `logs` sets structlog up.
 """
 
+from bridge.telemetry.events import recent_events
 from bridge.telemetry.exposition import render
 from bridge.telemetry.gathering import Gathered, Snapshot, snapshot
 from bridge.telemetry.logs import configure_logging
@@ -23,6 +24,7 @@ __all__ = [
     "MetricsServer",
     "Snapshot",
     "configure_logging",
+    "recent_events",
     "render",
     "show_process",
     "snapshot",

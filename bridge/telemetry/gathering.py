@@ -62,6 +62,10 @@ class Gathered:
         """The worker has ended: its counts stay, as last seen, and its gauges go."""
         _add(self._ended, self._latest.pop(worker, ()), None)
 
+    def ended(self) -> Snapshot:
+        """What workers had counted that have ended."""
+        return snapshot(self._ended)
+
     def page(self) -> MetricRegistry:
         """Everything, to be rendered."""
         page = MetricRegistry(METRICS, strict=False)

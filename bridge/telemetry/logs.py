@@ -7,6 +7,7 @@ import sys
 import structlog
 
 from bridge.config import LogSettings
+from bridge.telemetry.events import keep_event
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -41,6 +42,7 @@ def configure_logging(options: LogSettings) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        keep_event,
     ]
     renderer: structlog.typing.Processor
     if options.encoding == "json":

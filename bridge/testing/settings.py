@@ -1,6 +1,6 @@
 """Everything a factory wants besides its config."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.core import (
@@ -15,6 +15,7 @@ from bridge.core import (
     State,
     Status,
     SystemClock,
+    View,
 )
 from bridge.testing.metrics import RecordingMetrics
 
@@ -27,6 +28,16 @@ class FakeHost:
     extensions: dict[ComponentId, Extension] = field(default_factory=dict)
     is_live: bool = True
     is_ready: bool = True
+    graph: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    shown: list[View] = field(default_factory=list)
+
+    def pipelines(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """What the test put into `graph`."""
+        return self.graph
+
+    async def views(self) -> Sequence[View]:
+        """What the test put into `shown`."""
+        return self.shown
 
     def statuses(self) -> Mapping[str, Status]:
         """The latest report of each subject."""

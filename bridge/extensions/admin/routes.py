@@ -1,0 +1,36 @@
+"""
+What the admin endpoint answers: one row a path.
+
+Another answer is another row; the verbs that ask for it find it under ``/api/``.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from bridge.core import Host
+from bridge.extensions.admin.history import History
+from bridge.extensions.admin.status import status_of
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an answer is made from: the running service, and what was seen of it lately."""
+
+    host: Host
+    history: History
+
+
+Answer = Callable[[Desk, web.Request], Awaitable[web.StreamResponse]]
+
+
+async def _status(desk: Desk, request: web.Request) -> web.Response:
+    del request
+    return web.json_response(await status_of(desk.host, desk.history))
+
+
+ROUTES: list[tuple[str, str, Answer]] = [
+    ("GET", "/api/status", _status),
+]
+"""Method, path and who answers."""
