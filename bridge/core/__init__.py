@@ -38,6 +38,7 @@ from bridge.core.errors import (
     TooLarge,
     Unavailable,
 )
+from bridge.core.lean import import_without, start_lean, wants_descriptions
 from bridge.core.metrics import Counter, Histogram, Labels, Metrics
 from bridge.core.origin import Custody, Origin, Record
 from bridge.core.signal import Signal
@@ -85,6 +86,10 @@ __all__ = [
     "SteadyWall",
     "SystemClock",
     "Deadline",
+    # The process itself.
+    "start_lean",
+    "wants_descriptions",
+    "import_without",
     # Errors.
     "BridgeError",
     "ConfigError",

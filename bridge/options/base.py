@@ -4,6 +4,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from bridge.core import wants_descriptions
+
 
 class Options(BaseModel):
     """
@@ -18,7 +20,9 @@ class Options(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
+        use_attribute_docstrings=wants_descriptions(),
+        # Few of the models are ever used by one process.
+        defer_build=True,
         populate_by_name=True,
     )
 

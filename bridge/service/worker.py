@@ -1,5 +1,5 @@
 """
-One worker: ``python -m bridge.service.worker FD``, started by the parent with a socket.
+One worker: a process that the parent starts with a socket, as ``-m bridge.service.worker FD``.
 
 It runs its pipelines as the only process would, answers the parent's questions, and drains when
 the parent asks by signal or is gone: no worker outlives its parent.

@@ -16,6 +16,12 @@ ANSWER_TIMEOUT_S = 5.0
 
 _KILL_GRACE_S = 5.0
 
+_PROGRAM = (
+    "from bridge.core import start_lean; start_lean(); "
+    "from bridge.service.worker import main; raise SystemExit(main())"
+)
+"""As ``-m bridge.service.worker``, which would import everything before it can start lean."""
+
 
 class NoAnswer(Exception):
     """The worker has ended or does not answer in time."""
@@ -51,7 +57,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bridge.service.worker", str(theirs.fileno())),
+                *(sys.executable, "-c", _PROGRAM, str(theirs.fileno())),
                 stdin=DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,

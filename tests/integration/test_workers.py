@@ -1,6 +1,7 @@
 """``run --workers 2`` with a real Kafka."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -59,6 +60,19 @@ def _runs(pid: int) -> bool:
         return False
 
 
+async def _wait_restarted(bridge: BridgeProcess) -> tuple[float, float]:
+    """Workers that run, and restarts, as the parent shows once it began one again, or in 30 s."""
+    found = (0.0, 0.0)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while found != (2.0, 1.0):
+                await asyncio.sleep(0.1)
+                figures = await scrape(bridge.endpoints["metrics"])
+                running = total(figures, "bridge_workers_running")
+                found = (running, total(figures, "bridge_worker_restarts"))
+    return found
+
+
 async def test_killed_worker_loses_nothing_acknowledged(kafka: Kafka, tmp_path: Path) -> None:
     """kill -9 of one of two workers under load: it is started again, and everything arrives."""
     topic = await kafka.create_topic(partitions=12)
@@ -77,7 +91,7 @@ async def test_killed_worker_loses_nothing_acknowledged(kafka: Kafka, tmp_path: 
             await sending
             await backend.wait_spans(SPANS, timeout_s=60.0)
             load.ledger.delivered(await backend.span_ids())
-            figures = await scrape(bridge.endpoints["metrics"])
+            running, restarts = await _wait_restarted(bridge)
             after = _children(bridge)
             code = await bridge.stop()
 
@@ -86,8 +100,6 @@ async def test_killed_worker_loses_nothing_acknowledged(kafka: Kafka, tmp_path: 
     assert balance.lossless, f"{balance}\n{bridge.output}"
     assert balance.acknowledged == SPANS
     assert {len(found) for found in places.values()} == {1}
-    running = total(figures, "bridge_workers_running")
-    restarts = total(figures, "bridge_worker_restarts")
     assert (len(before), running, restarts, code) == (2, 2.0, 1.0, 0)
     assert before[1] in after
     assert before[0] not in after

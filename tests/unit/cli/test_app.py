@@ -93,9 +93,13 @@ def test_run_imports_no_other_verb() -> None:
     assert done.stdout.strip() == str(
         [
             "bridge.cli.app",
+            "bridge.cli.entry",
             "bridge.cli.exit_codes",
+            "bridge.cli.loader",
             "bridge.cli.loading",
             "bridge.cli.output",
+            "bridge.cli.plain_run",
             "bridge.cli.run",
+            "bridge.cli.starting",
         ]
     )
