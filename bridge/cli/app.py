@@ -33,6 +33,11 @@ _VERBS = (
         "bridge.cli.explain_trace:explain_trace",
         "Say how a trace is sampled.",
     ),
+    (
+        "rehearse",
+        "bridge.cli.rehearse:rehearse",
+        "Try tail sampling policies on what Kafka still holds.",
+    ),
     ("test", "bridge.cli.test_:test_", "Run the test cases of a configuration."),
 )
 """Name, where the verb is, and a line of help; a verb that is not installed is left out."""

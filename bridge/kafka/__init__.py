@@ -21,6 +21,7 @@ from bridge.kafka.partitioners import Hasher, partition_of, placer, trace_partit
 from bridge.kafka.producer import Opening, Producer
 from bridge.kafka.raw_producer import RawProducer, Written
 from bridge.kafka.record_batch import Headers, OutRecord, encoded_size, value_bytes_max
+from bridge.kafka.retained import Stretch, read_retained
 from bridge.kafka.session import SourceOptions
 from bridge.kafka.skipping import read_skips, write_skip
 from bridge.kafka.source import KafkaSource
@@ -37,6 +38,9 @@ __all__ = [
     # How far a group is.
     "read_lag",
     "PartitionLag",
+    # What a log still holds.
+    "read_retained",
+    "Stretch",
     # What goes wrong.
     "map_kafka_error",
     "is_denied",

@@ -63,7 +63,7 @@ async def read_lag(
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await admin.start()
-            places = await _partitions(admin, topics, patterns)
+            places = await find_partitions(admin, topics, patterns)
             committed = await committed_offsets(admin, group, places) if places else {}
             await consumer.start()
             begins = await consumer.beginning_offsets(places) if places else {}
@@ -83,9 +83,16 @@ async def read_lag(
     ]
 
 
-async def _partitions(
-    admin: AIOKafkaAdminClient, topics: Collection[str], patterns: Sequence[re.Pattern[str]]
+async def find_partitions(
+    admin: AIOKafkaAdminClient,
+    topics: Collection[str],
+    patterns: Sequence[re.Pattern[str]] = (),
 ) -> list[TopicPartition]:
+    """
+    The partitions of *topics* and of those that match one of *patterns*, ascending.
+
+    None of a topic that does not exist, which is not brought into being either.
+    """
     # All topics are listed: a question about one that does not exist could bring it into being.
     there = set(await admin.list_topics())
     wanted = {topic for topic in topics if topic in there}

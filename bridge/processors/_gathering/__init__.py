@@ -10,13 +10,13 @@ from bridge.processors._gathering.cache import DecisionCache
 from bridge.processors._gathering.deciding import Bounds, Caches, Decider
 from bridge.processors._gathering.decision import Decision, Judge, KeepAll
 from bridge.processors._gathering.engine import Engine
-from bridge.processors._gathering.lane import Moment, Waits
+from bridge.processors._gathering.lane import Lane, Moment, Waits
 from bridge.processors._gathering.native import compiled
 from bridge.processors._gathering.request import framed_spans, request_grouped, request_in_order
 from bridge.processors._gathering.schema import Field, Reader, make_reader
 from bridge.processors._gathering.seam import ContextTaker
 from bridge.processors._gathering.stage import Delivery, Gathering
-from bridge.processors._gathering.telemetry import Shared, Telemetry
+from bridge.processors._gathering.telemetry import CAUSES, Shared, Telemetry
 from bridge.processors._gathering.trace import Parts, Trace
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Bounds",
     "Caches",
     "DecisionCache",
+    "Lane",
     "Waits",
     "Moment",
     "Decision",
@@ -37,6 +38,7 @@ __all__ = [
     "ContextTaker",
     "Telemetry",
     "Shared",
+    "CAUSES",
     # Traces as bytes.
     "Trace",
     "Parts",

@@ -5,6 +5,7 @@ Traces are gathered and custody is kept by `bridge.processors._gathering`; here 
 which look at a trace through narrow readers (`view`, `schema`), and who asks them (`judge`).
 """
 
+from bridge.processors.tail_sampling.comparing import Amount, Comparison, Outcome, SideTotals
 from bridge.processors.tail_sampling.explaining import Opinion, Verdict, explain_traces
 from bridge.processors.tail_sampling.judge import Juror, PolicyJudge
 from bridge.processors.tail_sampling.options import DecisionCacheOptions, TailSamplingOptions
@@ -15,6 +16,7 @@ from bridge.processors.tail_sampling.processor import (
     build_engine,
     build_judge,
 )
+from bridge.processors.tail_sampling.rehearsing import Exceptions, Rehearsal, Retained
 
 __all__ = [
     "FACTORY",
@@ -30,4 +32,12 @@ __all__ = [
     "explain_traces",
     "Verdict",
     "Opinion",
+    # Trying policies on what is in the log.
+    "Rehearsal",
+    "Retained",
+    "Exceptions",
+    "Comparison",
+    "SideTotals",
+    "Amount",
+    "Outcome",
 ]

@@ -59,7 +59,7 @@ class PolicyJudge:
         self._until_timed -= 1
         if not self._until_timed:
             self._until_timed = _TIMED_EVERY
-            return self._decide_timed(view)
+            return self._decide_timed(view)[0]
         sampled = False
         for evaluate, tally in self._asked:
             try:
@@ -78,6 +78,11 @@ class PolicyJudge:
                 tally.dropped.value += 1
                 return _DROPPED
         return _SAMPLED if sampled else _NOT_SAMPLED
+
+    def decide_and_name(self, trace_id: bytes, parts: Parts, spans: int) -> tuple[Decision, str]:
+        """The same decision, and the policy that settles it; empty if none samples the trace."""
+        self._view.show(trace_id, parts, spans)
+        return self._decide_timed(self._view)
 
     def opinions(self, trace_id: bytes, parts: Parts, spans: int) -> list[tuple[str, str]]:
         """
@@ -95,10 +100,14 @@ class PolicyJudge:
                 said.append((juror.name, f"error: {error}"))
         return said
 
-    def _decide_timed(self, view: TraceView) -> Decision:
-        """The same, and the time each policy took, counted as often as traces go untimed."""
-        sampled = False
-        for evaluate, tally in self._asked:
+    def _decide_timed(self, view: TraceView) -> tuple[Decision, str]:
+        """
+        The same with the policy that settles it, the first that samples or one that drops.
+
+        The time each policy took is counted as often as traces go untimed.
+        """
+        sampled_by = ""
+        for juror, (evaluate, tally) in zip(self.jurors, self._asked, strict=True):
             began_s = self._now()
             try:
                 decision = evaluate(view)
@@ -113,10 +122,10 @@ class PolicyJudge:
                 tally.not_sampled.value += 1
             elif decision is _SAMPLED:
                 tally.sampled.value += 1
-                sampled = True
+                sampled_by = sampled_by or juror.name
                 if self._first_match:
                     break
             else:
                 tally.dropped.value += 1
-                return _DROPPED
-        return _SAMPLED if sampled else _NOT_SAMPLED
+                return _DROPPED, juror.name
+        return (_SAMPLED, sampled_by) if sampled_by else (_NOT_SAMPLED, "")

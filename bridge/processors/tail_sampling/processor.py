@@ -1,6 +1,7 @@
 """Building the ``tail_sampling`` processor."""
 
 import time
+from collections.abc import Callable
 
 from bridge.core import ProcessorFactory, Settings, Signal, Stability, Stage
 from bridge.processors._gathering import (
@@ -42,8 +43,13 @@ def build_judge(options: TailSamplingOptions, settings: Settings) -> PolicyJudge
     return PolicyJudge(jurors, first_match=options.sample_on_first_match, now=time.perf_counter)
 
 
-def build_engine(options: TailSamplingOptions, settings: Settings, telemetry: Telemetry) -> Engine:
-    """The engine that *options* describe."""
+def build_engine(
+    options: TailSamplingOptions,
+    settings: Settings,
+    telemetry: Telemetry,
+    kind: Callable[..., Decider] = Decider,
+) -> Engine:
+    """The engine that *options* describe; *kind* makes whoever decides in it."""
     held_bytes_max = options.memory_limit_mib * _MIB
     bounds = Bounds(
         held_bytes_max=held_bytes_max,
@@ -54,7 +60,7 @@ def build_engine(options: TailSamplingOptions, settings: Settings, telemetry: Te
     )
     sizes = options.decision_cache
     ingest = options.sampling_strategy == "span-ingest"
-    decider = Decider(
+    decider = kind(
         build_judge(options, settings),
         Caches(
             DecisionCache(sizes.sampled_cache_size), DecisionCache(sizes.non_sampled_cache_size)
