@@ -140,9 +140,11 @@ class Flusher:
         lane = self._lanes.get((topic, partition))
         return sum(entry.size for entry in lane.entries) if lane is not None else 0
 
-    def admit(self, body_bytes: int) -> None:
+    def admit(self, body_bytes: int, own_bytes: int = 0) -> None:
         """
-        Charge a request to the budget; `release` gives it back.
+        Charge a request to the budget, or copies of one of which *own_bytes* are charged already.
+
+        `release` gives them back. Alone, any request fits with its copies.
 
         Raises:
             Overloaded: If the budget is used up.
@@ -151,7 +153,7 @@ class Flusher:
         if self._stopping:
             raise Interrupted(_STOPPING)
         limit = self._options.held_bytes_max
-        if self.held_bytes and self.held_bytes + body_bytes > limit:
+        if self.held_bytes > own_bytes and self.held_bytes + body_bytes > limit:
             raise Overloaded(
                 f"{self.held_bytes} of {limit} bytes wait for Kafka (producer.max_buffered_bytes)"
             )

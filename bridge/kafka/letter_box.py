@@ -9,7 +9,7 @@ from typing import Any
 import aiokafka.errors as kafka
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from bridge.core import BridgeError, Malformed, Refused, Signal, Unavailable
+from bridge.core import BridgeError, Permanent, Refused, Signal, Unavailable
 from bridge.flow import Letter, read_letter
 from bridge.kafka.errors import map_kafka_error
 from bridge.kafka.partitioners import Hasher, partition_of
@@ -65,13 +65,14 @@ def plan_replay(letter: Letter, partitions: int, hasher: Hasher) -> list[Outgoin
         Refused: If it cannot be given back: the original is not in the letter, or its partition
             is gone.
         Malformed: If it is packed and cannot be split.
+        TooLarge: If splitting it would copy too much.
     """
     if letter.value is None or letter.offset_stop > letter.offset + 1:
         raise Refused("the letter stands for records that could not be read: there is no original")
     packed = any(name == _PACKING_HEADER for name, _ in letter.headers)
     if packed and letter.signal is not Signal.METRICS:  # Metrics belong to no trace.
         (pieces,) = split_for_partitions(letter.signal, [letter.value], partitions, hasher)
-        if isinstance(pieces, Malformed):
+        if isinstance(pieces, Permanent):
             raise pieces
         return [_outgoing(letter, where, piece.body) for where, piece in pieces.items()]
     if letter.key is not None and len(letter.key) == _TRACE_KEY_CHARS and set(letter.key) <= _HEX:
@@ -188,7 +189,7 @@ class LetterBox:
             The number of records written.
 
         Raises:
-            Refused, Malformed: If it cannot be given back; see `plan_replay`.
+            Refused, Malformed, TooLarge: If it cannot be given back; see `plan_replay`.
             Unavailable, Denied, TooLarge: If Kafka does not take it. Records of a packed letter
                 that were written before stay written.
         """

@@ -19,13 +19,15 @@ class Ticket:
 
     `live` is false once nobody waits any more: entries that were not sent yet are then dropped,
     since whoever sent the request sends it again. `on_death` is called when that comes before
-    everything was settled. `future` is what `wait` waits for.
+    everything was settled. `future` is what `wait` waits for. `copied_bytes` are charged to the
+    budget besides the request itself, until nobody waits.
     """
 
     __slots__ = (
         "_messages",
         "_open",
         "acknowledged_items",
+        "copied_bytes",
         "deadline",
         "future",
         "in_doubt_items",
@@ -39,6 +41,7 @@ class Ticket:
         self.on_death = on_death
         self.live = True
         self.acknowledged_items = 0
+        self.copied_bytes = 0
         self.in_doubt_items = 0
         self.rejected_items = 0
         self._messages: list[str] = []

@@ -2,9 +2,11 @@
 OTLP bytes, handled without decoding what need not be looked at.
 
 Pure functions: counting, joining, splitting, reading trace ids, and the hashes that Kafka keys and
-partitions are made of. Broken input raises `bridge.core.Malformed` and nothing else.
+partitions are made of. Broken input raises `bridge.core.Malformed`, and what grows too
+large when it is cut `bridge.core.TooLarge`; nothing else.
 """
 
+from bridge.wire.allowance import COPIED_BYTES_MAX, Allowance
 from bridge.wire.count import count_items
 from bridge.wire.hashes import fnv1a_32, fnv1a_32_many, murmur2, murmur2_many
 from bridge.wire.join import join
@@ -28,6 +30,8 @@ __all__ = [
     "join",
     "parse",
     # Cutting them.
+    "Allowance",
+    "COPIED_BYTES_MAX",
     "Piece",
     "TracePiece",
     "Place",

@@ -443,12 +443,25 @@ static PyObject *build(const Request *request, const size_t *order, size_t count
 typedef struct {
     PyObject *owners; /* of the requests, in their order; NULL if there is only one request */
     size_t bytes_max;
+    size_t left; /* bytes that all pieces may still take together */
 } Shape;
 
-static int append_whole(Request *request, const size_t *order, size_t count, Py_ssize_t partition,
-                        PyObject *result)
+/* Whether a piece of `total` bytes may be made too; if not, with an error set. */
+static int afford(Shape *shape, size_t total)
 {
-    PyObject *body = build(request, order, count, measure(request, order, count));
+    if (total > shape->left) {
+        PyErr_SetString(PyExc_BufferError, "the pieces copy too much");
+        return 0;
+    }
+    shape->left -= total;
+    return 1;
+}
+
+static int append_whole(Request *request, const size_t *order, size_t count, Py_ssize_t partition,
+                        Shape *shape, PyObject *result)
+{
+    size_t total = measure(request, order, count);
+    PyObject *body = afford(shape, total) ? build(request, order, count, total) : NULL;
     PyObject *entry = body ? Py_BuildValue("(nNn)", partition, body, (Py_ssize_t)count) : NULL;
     int failed = entry == NULL || PyList_Append(result, entry) < 0;
     Py_XDECREF(entry);
@@ -465,7 +478,7 @@ static size_t body_of(const Request *request, size_t item)
 /* Pieces of at most `bytes_max` bytes, cut only between requests; with each, whose share of it ends
  * where. A share that is larger is a piece by itself. */
 static int append_shared(Request *request, const size_t *order, size_t count, Py_ssize_t partition,
-                         const Shape *shape, PyObject *result)
+                         Shape *shape, PyObject *result)
 {
     for (size_t next = 0; next < count;) {
         size_t first = next, total = 0;
@@ -492,7 +505,8 @@ static int append_shared(Request *request, const size_t *order, size_t count, Py
             }
             next = stop;
         }
-        PyObject *body = build(request, order + first, next - first, total);
+        PyObject *body =
+            afford(shape, total) ? build(request, order + first, next - first, total) : NULL;
         PyObject *entry =
             body ? Py_BuildValue("(nNnO)", partition, body, (Py_ssize_t)(next - first), shares) : NULL;
         int failed = entry == NULL || PyList_Append(result, entry) < 0;
@@ -505,7 +519,7 @@ static int append_shared(Request *request, const size_t *order, size_t count, Py
 }
 
 /* Items by partition, stable: a counting sort over partitions + 1, the first for those without. */
-static PyObject *build_all(Request *request, const Shape *shape)
+static PyObject *build_all(Request *request, Shape *shape)
 {
     size_t count = request->items.count, kinds = (size_t)request->partitions + 1;
     const Item *items = request->items.items;
@@ -531,7 +545,7 @@ static PyObject *build_all(Request *request, const Shape *shape)
         size_t size = starts[kind] - from;
         Py_ssize_t partition = (Py_ssize_t)kind - 1;
         int failed = shape->owners == NULL
-                         ? append_whole(request, order + from, size, partition, result)
+                         ? append_whole(request, order + from, size, partition, shape, result)
                          : append_shared(request, order + from, size, partition, shape, result);
         if (failed) {
             Py_CLEAR(result);
@@ -558,13 +572,15 @@ static PyObject *finish(Outcome outcome)
 static PyObject *split(PyObject *module, PyObject *args)
 {
     Py_buffer body;
+    Py_ssize_t copied_max;
     int logs, partitions, murmur;
     (void)module;
-    if (!PyArg_ParseTuple(args, "y*pip", &body, &logs, &partitions, &murmur))
+    if (!PyArg_ParseTuple(args, "y*pipn", &body, &logs, &partitions, &murmur, &copied_max))
         return NULL;
-    if (partitions < 1 || partitions > 1000000) {
+    if (partitions < 1 || partitions > 1000000 || copied_max < 0) {
         PyBuffer_Release(&body);
-        PyErr_SetString(PyExc_OverflowError, "partitions must be between 1 and 1,000,000");
+        PyErr_SetString(PyExc_OverflowError, "partitions must be between 1 and 1,000,000, and "
+                                             "copied_max not negative");
         return NULL;
     }
     Request request;
@@ -573,7 +589,7 @@ static PyObject *split(PyObject *module, PyObject *args)
     request.murmur = murmur;
     request.keyless = logs;
     Outcome outcome = take_apart(&request, body.buf, (size_t)body.len);
-    Shape shape = {NULL, SIZE_MAX};
+    Shape shape = {NULL, SIZE_MAX, (size_t)body.len + (size_t)copied_max};
     PyObject *result = outcome == OK ? build_all(&request, &shape) : finish(outcome);
     clear(&request);
     PyBuffer_Release(&body);
@@ -583,16 +599,17 @@ static PyObject *split(PyObject *module, PyObject *args)
 static PyObject *split_many(PyObject *module, PyObject *args)
 {
     PyObject *bodies, *owners;
-    Py_ssize_t bytes_max;
+    Py_ssize_t bytes_max, copied_max;
     int logs, partitions, murmur;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!pipn", &PyList_Type, &bodies, &PyList_Type, &owners, &logs,
-                          &partitions, &murmur, &bytes_max))
+    if (!PyArg_ParseTuple(args, "O!O!pipnn", &PyList_Type, &bodies, &PyList_Type, &owners, &logs,
+                          &partitions, &murmur, &bytes_max, &copied_max))
         return NULL;
-    if (partitions < 1 || partitions > 1000000 || bytes_max < 0 ||
+    if (partitions < 1 || partitions > 1000000 || bytes_max < 0 || copied_max < 0 ||
         PyList_Size(bodies) != PyList_Size(owners)) {
         PyErr_SetString(PyExc_OverflowError, "partitions must be between 1 and 1,000,000, bytes_max "
-                                             "not negative, and every body needs its owner");
+                                             "and copied_max not negative, and every body needs its "
+                                             "owner");
         return NULL;
     }
     Request request;
@@ -601,6 +618,7 @@ static PyObject *split_many(PyObject *module, PyObject *args)
     request.murmur = murmur;
     request.keyless = logs;
     Outcome outcome = OK;
+    size_t left = (size_t)copied_max;
     PyObject *result = NULL;
     /* Nothing here runs other Python code, so the list keeps its bodies alive. */
     for (Py_ssize_t i = 0; outcome == OK && i < PyList_Size(bodies); i++) {
@@ -609,13 +627,19 @@ static PyObject *split_many(PyObject *module, PyObject *args)
         if (PyBytes_AsStringAndSize(PyList_GetItem(bodies, i), &start, &size) < 0)
             goto done;
         request.body = (size_t)i;
+        left += (size_t)size;
         outcome = take_apart(&request, (Bytes)start, (size_t)size);
     }
     if (outcome == NO_MEMORY) {
         PyErr_NoMemory();
     } else if (outcome == OK) {
-        Shape shape = {owners, (size_t)bytes_max};
+        Shape shape = {owners, (size_t)bytes_max, left};
         result = build_all(&request, &shape);
+        if (result == NULL && PyErr_ExceptionMatches(PyExc_BufferError)) {
+            PyErr_Clear(); /* as with a broken one */
+            result = Py_None;
+            Py_INCREF(result);
+        }
     } else {
         /* The caller finds out which one it is. */
         result = Py_None;
@@ -648,15 +672,15 @@ static PyMethodDef methods[] = {
      "count(body, logs) -> number of spans or log records, or None if the Python form must decide.\n"
      "Raises ValueError for broken framing."},
     {"split", split, METH_VARARGS,
-     "split(body, logs, partitions, murmur2) -> [(partition, request, items)], partition -1 for log\n"
-     "records without a trace id; or None if the Python form must decide. Raises ValueError for\n"
-     "broken framing."},
+     "split(body, logs, partitions, murmur2, copied_max) -> [(partition, request, items)], partition -1\n"
+     "for log records without a trace id; or None if the Python form must decide. Raises ValueError for\n"
+     "broken framing, BufferError if the pieces exceed the body by more than copied_max bytes."},
     {"split_many", split_many, METH_VARARGS,
-     "split_many(bodies, owners, logs, partitions, murmur2, bytes_max) -> [(partition, request, items,\n"
-     "[(owner, items, end), ...])]: the bodies joined and split at once. Several pieces of a partition\n"
+     "split_many(bodies, owners, logs, partitions, murmur2, bytes_max, copied_max) -> [(partition,\n"
+     "request, items, [(owner, items, end), ...])]: the bodies joined and split at once. Several pieces of a partition\n"
      "follow each other, cut between bodies so that none exceeds bytes_max unless one body's share\n"
-     "does; shares are consecutive and end is where one ends in its piece. None if a body is broken\n"
-     "or the Python form must decide."},
+     "does; shares are consecutive and end is where one ends in its piece. None if a body is broken,\n"
+     "the pieces exceed the bodies by more than copied_max bytes, or the Python form must decide."},
     {NULL, NULL, 0, NULL},
 };
 

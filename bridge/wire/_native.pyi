@@ -4,7 +4,7 @@ _Owner = TypeVar("_Owner")
 
 def count(body: bytes, logs: bool, /) -> int | None: ...
 def split(
-    body: bytes, logs: bool, partitions: int, murmur2: bool, /
+    body: bytes, logs: bool, partitions: int, murmur2: bool, copied_max: int, /
 ) -> list[tuple[int, bytes, int]] | None: ...
 def split_many(
     bodies: list[bytes],
@@ -13,5 +13,6 @@ def split_many(
     partitions: int,
     murmur2: bool,
     bytes_max: int,
+    copied_max: int,
     /,
 ) -> list[tuple[int, bytes, int, list[tuple[_Owner, int, int]]]] | None: ...

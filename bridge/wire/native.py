@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from bridge.core import Malformed, Signal
+from bridge.wire.allowance import COPIED_BYTES_MAX, too_many_copies
 
 Owner = TypeVar("Owner")
 
@@ -58,7 +59,12 @@ def count(signal: Signal, body: bytes) -> int | None:
 
 
 def split(
-    signal: Signal, body: bytes, partitions: int, *, murmur2: bool
+    signal: Signal,
+    body: bytes,
+    partitions: int,
+    *,
+    murmur2: bool,
+    copied_bytes_max: int = COPIED_BYTES_MAX,
 ) -> list[tuple[int, bytes, int]] | None:
     """
     Split by the partition of each trace id's key; `None` if the Python form must.
@@ -69,13 +75,16 @@ def split(
 
     Raises:
         Malformed: If the framing is broken down to the fields of an item.
+        TooLarge: If the pieces would exceed *body* by more than *copied_bytes_max* bytes.
     """
     if _compiled is None or signal is Signal.METRICS:
         return None
     try:
         found: list[tuple[int, bytes, int]] | None = _compiled.split(
-            body, signal is Signal.LOGS, partitions, murmur2
+            body, signal is Signal.LOGS, partitions, murmur2, copied_bytes_max
         )
+    except BufferError as error:
+        raise too_many_copies(copied_bytes_max) from error
     except ValueError as error:
         raise Malformed(f"the body is no valid OTLP {signal.value} request") from error
     return found
@@ -89,6 +98,7 @@ def split_many(
     *,
     murmur2: bool,
     bytes_max: int,
+    copied_bytes_max: int = COPIED_BYTES_MAX,
 ) -> list[Shared[Owner]] | None:
     """
     Join *bodies* and split them by the partition of each trace id's key, in one pass.
@@ -99,12 +109,13 @@ def split_many(
 
     Returns:
         Pieces by ascending partition, -1 for log records without a key; several of one partition
-        in the order of their bodies. `None` if the Python form must do it, or must find out which
-        of the bodies is broken.
+        in the order of their bodies. `None` if the Python form must do it, if all of them together
+        would exceed the bodies by more than *copied_bytes_max* bytes, or if the caller must find
+        out which of the bodies is broken.
     """
     if _compiled is None or signal is Signal.METRICS:
         return None
     found: list[Shared[Owner]] | None = _compiled.split_many(
-        bodies, owners, signal is Signal.LOGS, partitions, murmur2, bytes_max
+        bodies, owners, signal is Signal.LOGS, partitions, murmur2, bytes_max, copied_bytes_max
     )
     return found

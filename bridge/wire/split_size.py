@@ -1,8 +1,11 @@
 """Splitting requests by the number of their items, and by their size in bytes."""
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
 
 from bridge.core import Signal
+from bridge.wire.allowance import COPIED_BYTES_MAX, Allowance
 from bridge.wire.count import count_encoded_points
 from bridge.wire.metric_points import split_points
 from bridge.wire.pieces import Filling, piece_size
@@ -14,7 +17,9 @@ _Located = tuple[tuple[int, int], tuple[bytes, bytes], bytes | None]
 """Numbers of resource and scope (-1: none), their heads, and an item; `None` for an empty one."""
 
 
-def split_by_items(signal: Signal, body: bytes, items_max: int) -> list[tuple[bytes, int]]:
+def split_by_items(
+    signal: Signal, body: bytes, items_max: int, copied_bytes_max: int = COPIED_BYTES_MAX
+) -> list[tuple[bytes, int]]:
     """
     Requests of at most *items_max* spans, data points or log records, with their numbers.
 
@@ -26,30 +31,37 @@ def split_by_items(signal: Signal, body: bytes, items_max: int) -> list[tuple[by
 
     Raises:
         Malformed: If the framing is broken down to the items, or to the points of a metric.
+        TooLarge: If the pieces would exceed *body* by more than *copied_bytes_max* bytes.
     """
+    allowance = Allowance(len(body), copied_bytes_max)
     pieces: list[Piece] = []
     filling = Filling(len(body))
     for where, heads, item in _walk(body):
         for part, weight in _parts(signal, item, items_max - filling.weight, items_max):
             if filling.weight + weight > items_max and not filling.empty:
                 pieces.append(filling.take())
+                allowance.take(len(pieces[-1].body))
             filling.add(where, heads, part, weight)
     if not filling.empty:
         pieces.append(filling.take())
     return [(piece.body, piece.items) for piece in pieces]
 
 
-def split_by_size(signal: Signal, body: bytes, bytes_max: int) -> tuple[list[Piece], list[Piece]]:
+def split_by_size(
+    signal: Signal, body: bytes, bytes_max: int, copied_bytes_max: int = COPIED_BYTES_MAX
+) -> tuple[list[Piece], list[Piece]]:
     """
     Requests of at most *bytes_max* bytes, in order, and what does not fit.
 
     Returns:
         The requests; and requests that hold a single span, log record or data point each and
-        exceed *bytes_max* nevertheless.
+        exceed *bytes_max* nevertheless. A metric that exceeds it without its points stays whole.
 
     Raises:
         Malformed: If the framing is broken down to the items, or to the points of a metric.
+        TooLarge: If the pieces would exceed *body* by more than *copied_bytes_max* bytes.
     """
+    allowance = Allowance(len(body), copied_bytes_max)
     fitting: list[Piece] = []
     oversize: list[Piece] = []
     filling = Filling(bytes_max)
@@ -57,18 +69,19 @@ def split_by_size(signal: Signal, body: bytes, bytes_max: int) -> tuple[list[Pie
         weight = _weight(signal, item)
         if filling.size + filling.cost(where, heads, item) > bytes_max and not filling.empty:
             fitting.append(filling.take())
+            allowance.take(len(fitting[-1].body))
         if filling.cost(where, heads, item) <= bytes_max:
             filling.add(where, heads, item, weight)
         elif item is not None:
             # The bound of an empty filling is a few bytes above the truth: look again, exactly.
-            _place_alone(signal, heads, item, bytes_max, fitting, oversize)
+            _place_alone(signal, heads, item, _Alone(bytes_max, fitting, oversize, allowance))
     if not filling.empty:
         fitting.append(filling.take())
     return fitting, oversize
 
 
 def split_by_trace_and_size(
-    signal: Signal, body: bytes, bytes_max: int
+    signal: Signal, body: bytes, bytes_max: int, copied_bytes_max: int = COPIED_BYTES_MAX
 ) -> tuple[list[Piece], list[Piece]]:
     """
     `split_by_size`, but a trace is spread over several requests only if it is too large alone.
@@ -77,9 +90,11 @@ def split_by_trace_and_size(
 
     Raises:
         Malformed: If the framing is broken down to the items or in an item.
+        TooLarge: If the pieces would exceed *body* by more than *copied_bytes_max* bytes, or those
+            of one trace exceed it by as many once more.
     """
     traces: dict[bytes, list[tuple[bytes, int]]] = {}
-    for number, piece in enumerate(split_by_trace(signal, body)):
+    for number, piece in enumerate(split_by_trace(signal, body, copied_bytes_max)):
         key = piece.trace_id if is_trace_id(piece.trace_id) else b"%d" % number
         traces.setdefault(key, []).append((piece.body, piece.items))
     fitting: list[Piece] = []
@@ -92,7 +107,8 @@ def split_by_trace_and_size(
             fitting.append(Piece(b"".join(open_bodies), open_items))
             open_bodies, open_size, open_items = [], 0, 0
         if size > bytes_max:
-            some, rest = split_by_size(signal, b"".join(part for part, _ in parts), bytes_max)
+            whole = b"".join(part for part, _ in parts)
+            some, rest = split_by_size(signal, whole, bytes_max, copied_bytes_max)
             fitting += some
             oversize += rest
             continue
@@ -133,19 +149,29 @@ def _parts(
     yield from split_points(item, first=room or items_max, others=items_max)
 
 
-def _place_alone(
-    signal: Signal,
-    heads: tuple[bytes, bytes],
-    item: bytes,
-    bytes_max: int,
-    fitting: list[Piece],
-    oversize: list[Piece],
-) -> None:
+class _Alone(NamedTuple):
+    """Where items go that fill a request each."""
+
+    bytes_max: int
+    fitting: list[Piece]
+    oversize: list[Piece]
+    allowance: Allowance
+
+
+def _place_alone(signal: Signal, heads: tuple[bytes, bytes], item: bytes, alone: _Alone) -> None:
     weight = _weight(signal, item)
-    if piece_size(*heads, item) > bytes_max and weight > 1:
+    size = piece_size(*heads, item)
+    if size > alone.bytes_max and weight > 1 and not _is_hopeless(heads, item, alone.bytes_max):
         half = (weight + 1) // 2
         for part, _ in split_points(item, first=half, others=half):
-            _place_alone(signal, heads, part, bytes_max, fitting, oversize)
+            _place_alone(signal, heads, part, alone)
         return
+    alone.allowance.take(size)
     piece = Piece(encode_resource(heads[0], (encode_scope(heads[1], (item,)),)), weight)
-    (fitting if len(piece.body) <= bytes_max else oversize).append(piece)
+    (alone.fitting if len(piece.body) <= alone.bytes_max else alone.oversize).append(piece)
+
+
+def _is_hopeless(heads: tuple[bytes, bytes], metric: bytes, bytes_max: int) -> bool:
+    """Whether *metric* is too large without any point: each part of it would be."""
+    ((pointless, _),) = islice(split_points(metric, first=0, others=1), 1)
+    return piece_size(*heads, pointless) > bytes_max

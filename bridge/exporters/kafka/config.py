@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from bridge.core import Signal
 from bridge.kafka import ClientConfig, Compression, Hasher, codec
 from bridge.options import Duration, Options, RetryOnFailure, SendingQueue
+from bridge.wire import COPIED_BYTES_MAX
 
 Packing = Literal["partition", "trace"]
 
@@ -69,6 +70,12 @@ class ProducerOptions(Options):
 
     max_buffered_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     """Bytes of requests that wait for Kafka; above it senders are asked to come back later."""
+
+    max_copied_bytes: int = Field(default=COPIED_BYTES_MAX, ge=1024)
+    """
+    Bytes by which the records of one request may exceed it, since each repeats the resource and the
+    scope of its items; a request beyond that is refused for good, as one that is too large.
+    """
 
     @field_validator("required_acks", mode="before")
     @classmethod

@@ -151,6 +151,7 @@ class KafkaExporter:
                 sender's deadline; what it did acknowledge counts as possible duplicates.
             Denied: If a topic is missing or we may not write to it.
             Malformed: If the request cannot be split.
+            TooLarge: If splitting it copies more than `producer.max_copied_bytes`.
             Interrupted: If we are stopping.
 
         Cancellation:
@@ -170,6 +171,7 @@ class KafkaExporter:
                 receipt = await ticket.future
             finally:
                 self._leave(ticket, batch.signal)
+                self._flusher.release(ticket.copied_bytes)
         except DeliveryError as error:
             self._figures.failed[batch.signal].value += batch.items
             raise _with_hint(error) from error.__cause__

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from bridge.core import Malformed, Signal, Unavailable
+from bridge.core import DeliveryError, Permanent, Signal, Unavailable
 from bridge.exporters.kafka.encodings import Encoded
 from bridge.exporters.kafka.layout import (
     PACKING_HEADER,
@@ -18,12 +18,15 @@ from bridge.exporters.kafka.layout import (
 )
 from bridge.exporters.kafka.putting import Putting, Target
 from bridge.exporters.kafka.routing import Route
-from bridge.kafka import Ticket, Topic, split_joined
+from bridge.kafka import Share, Ticket, Topic, split_joined
 
 log = structlog.get_logger()
 
 GATHERED_BYTES_MAX = 4 * 1024 * 1024
 """Bytes of one route that are not kept waiting any longer: splitting them takes milliseconds."""
+
+_CHARGED_FROM = 2
+"""Records may be so many times as large as their request before the copies are charged too."""
 
 
 @dataclass(slots=True)
@@ -130,16 +133,16 @@ class Gathering:
     ) -> None:
         headers = (*route.headers, PACKING_HEADER)
         target = self._putting.target(topic, route.signal, headers, packable=layout.is_proto)
-        bodies = [body for _, body, _ in requests]
         if layout.is_proto and self._place_joined(layout, target, topic, requests, keyless):
             return
-        results = place_packed(layout, bodies, topic.partitions, self._placing.hasher, keyless)
-        for (ticket, _, _), result in zip(requests, results, strict=True):
-            if isinstance(result, Malformed):
+        hasher = self._placing.hasher
+        for ticket, body, _ in requests:
+            # One by one, so that the copies of one are charged before the next are made.
+            (result,) = place_packed(layout, (body,), topic.partitions, hasher, keyless)
+            if isinstance(result, Permanent):
                 ticket.failed(result)
-                continue
-            for placed in result:
-                target.put(ticket, placed)
+            else:
+                self._put(target, ticket, body, result)
 
     def _place_joined(
         self,
@@ -158,9 +161,13 @@ class Gathering:
             self._placing.hasher,
             bytes_max=target.room,
             nameless=None if layout.signal is Signal.TRACES else keyless,
+            copied_bytes_max=layout.copied_bytes_max,
         )
         if joined is None:
             return False
+        made_bytes = sum(len(piece) for _, piece, _, _ in joined)
+        if made_bytes > _CHARGED_FROM * sum(len(body) for _, body, _ in requests):
+            self._charge_shares(requests, [shares for _, _, _, shares in joined])
         for partition, piece, items, shares in joined:
             target.put_shared(partition, piece, items, shares)
         return True
@@ -179,9 +186,40 @@ class Gathering:
             records = list(
                 place_separate(layout, body, items, topic.partitions, route.key, self._placing)
             )
-        except Malformed as error:
+        except Permanent as error:
             ticket.failed(error)
             return
         target = self._putting.target(topic, route.signal, route.headers, packable=False)
-        for placed in records:
-            target.put(ticket, placed if placed.partition is not None else placed.at(keyless))
+        found = [one if one.partition is not None else one.at(keyless) for one in records]
+        self._put(target, ticket, body, found)
+
+    def _put(self, target: Target, ticket: Ticket, body: bytes, records: list[Placed]) -> None:
+        """Put what one request became, unless its copies do not fit into memory now."""
+        self._charge(ticket, len(body), sum(len(placed.encoded.value) for placed in records))
+        if ticket.live:
+            for placed in records:
+                target.put(ticket, placed)
+
+    def _charge_shares(
+        self, requests: list[tuple[Ticket, bytes, int]], pieces: list[list[Share]]
+    ) -> None:
+        """Charge each request what its shares of all pieces take; who cannot pay lives no more."""
+        made: dict[Ticket, int] = {}
+        for shares in pieces:
+            start = 0
+            for ticket, _, stop in shares:
+                made[ticket] = made.get(ticket, 0) + stop - start
+                start = stop
+        for ticket, body, _ in requests:
+            self._charge(ticket, len(body), made.get(ticket, 0))
+
+    def _charge(self, ticket: Ticket, body_bytes: int, made_bytes: int) -> None:
+        copied_bytes = made_bytes - body_bytes
+        if made_bytes <= _CHARGED_FROM * body_bytes:
+            return
+        try:
+            self._putting.flusher.admit(copied_bytes, own_bytes=body_bytes)
+        except DeliveryError as error:
+            ticket.failed(error)
+        else:
+            ticket.copied_bytes += copied_bytes

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from bridge.core import Malformed, Signal
+from bridge.core import Permanent, Signal
 from bridge.exporters.kafka.config import JAEGER, KafkaExporterConfig
 from bridge.exporters.kafka.encodings import Encode, Encoded, encoder
 from bridge.kafka import Hasher, partition_of, split_for_partitions
@@ -52,6 +52,7 @@ class Layout:
     key: Key
     encode: Encode
     is_proto: bool
+    copied_bytes_max: int
 
 
 class Placed(NamedTuple):
@@ -91,7 +92,9 @@ def layout_of(config: KafkaExporterConfig, signal: Signal) -> Layout:
         kind = Kind.PACKED if is_proto or options.encoding == "otlp_json" else Kind.SEPARATE
     elif packs and key is Key.NONE and is_proto and options.encoding not in JAEGER:
         kind = Kind.JOINED
-    return Layout(signal, kind, key, encoder(options.encoding, signal), is_proto)
+    copied_bytes_max = config.producer.max_copied_bytes
+    encode = encoder(options.encoding, signal, copied_bytes_max)
+    return Layout(signal, kind, key, encode, is_proto, copied_bytes_max)
 
 
 class Placing:
@@ -118,14 +121,19 @@ class Placing:
 
 def place_packed(
     layout: Layout, bodies: Sequence[bytes], partitions: int, hasher: Hasher, keyless: int
-) -> list[list[Placed] | Malformed]:
+) -> list[list[Placed] | Permanent]:
     """The records of each of *bodies*, one for each partition that it touches."""
     nameless = None if layout.signal is Signal.TRACES else keyless
-    results: list[list[Placed] | Malformed] = []
+    results: list[list[Placed] | Permanent] = []
     for pieces in split_for_partitions(
-        layout.signal, bodies, partitions, hasher, nameless=nameless
+        layout.signal,
+        bodies,
+        partitions,
+        hasher,
+        nameless=nameless,
+        copied_bytes_max=layout.copied_bytes_max,
     ):
-        if isinstance(pieces, Malformed):
+        if isinstance(pieces, Permanent):
             results.append(pieces)
             continue
         results.append(
@@ -153,6 +161,7 @@ def place_separate(
 
     Raises:
         Malformed: If *body* cannot be read.
+        TooLarge: If the records would copy more than the layout allows.
     """
     for key, piece, count in _cut(layout, body, items):
         for encoded in layout.encode(piece, count):
@@ -164,7 +173,7 @@ def place_separate(
 
 def _cut(layout: Layout, body: bytes, items: int) -> Iterator[tuple[bytes | None, bytes, int]]:
     if layout.key is Key.TRACE:
-        for piece in split_by_trace(layout.signal, body):
+        for piece in split_by_trace(layout.signal, body, layout.copied_bytes_max):
             key: bytes | None = trace_key(piece.trace_id)
             if not key and layout.signal is Signal.LOGS:
                 key = None

@@ -8,6 +8,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from bridge.core import Malformed, Signal
 from bridge.exporters.kafka.encodings import Encode, Encoded
 from bridge.wire import (
+    COPIED_BYTES_MAX,
+    Allowance,
     Piece,
     parse,
     split_by_items,
@@ -18,7 +20,13 @@ from bridge.wire import (
 
 
 def cut_to_size(
-    signal: Signal, encode: Encode, is_proto: bool, by_trace: bool, body: bytes, bytes_max: int
+    signal: Signal,
+    encode: Encode,
+    is_proto: bool,
+    by_trace: bool,
+    body: bytes,
+    bytes_max: int,
+    copied_bytes_max: int = COPIED_BYTES_MAX,
 ) -> tuple[list[tuple[bytes, Encoded]], list[tuple[bytes, Encoded]]]:
     """
     Parts of *body* and the records made of them: with values of *bytes_max* bytes, and larger.
@@ -28,19 +36,22 @@ def cut_to_size(
 
     Args:
         by_trace: Keep a trace in one record where it fits into one.
+        copied_bytes_max: Bytes by which the parts may exceed *body*.
 
     Raises:
         Malformed: If *body* cannot be read.
+        TooLarge: If the parts would exceed it by more.
     """
     if is_proto:
         split = (
             split_by_size if signal is Signal.METRICS or not by_trace else split_by_trace_and_size
         )
-        fitting, oversize = split(signal, body, bytes_max)
+        fitting, oversize = split(signal, body, bytes_max, copied_bytes_max)
         return _as_they_are(fitting), _as_they_are(oversize)
     small: list[tuple[bytes, Encoded]] = []
     large: list[tuple[bytes, Encoded]] = []
-    for part, encoded, single in _halve(signal, encode, body, bytes_max):
+    allowance = Allowance(len(body), copied_bytes_max)
+    for part, encoded, single in _halve(signal, encode, body, bytes_max, allowance):
         (large if single else small).append((part, encoded))
     return small, large
 
@@ -62,7 +73,7 @@ def _as_they_are(pieces: list[Piece]) -> list[tuple[bytes, Encoded]]:
 
 
 def _halve(
-    signal: Signal, encode: Encode, body: bytes, bytes_max: int
+    signal: Signal, encode: Encode, body: bytes, bytes_max: int, allowance: Allowance
 ) -> Iterator[tuple[bytes, Encoded, bool]]:
     """Records with whether they are too large nevertheless, since they hold a single item."""
     pending = [body]
@@ -70,6 +81,8 @@ def _halve(
         part = pending.pop(0)
         items = sum(count for _, count in split_by_items(signal, part, 1 << 30))
         records = encode(part, items)
+        if items <= 1 or all(len(one.value) <= bytes_max for one in records):
+            allowance.take(len(part))
         if all(len(one.value) <= bytes_max for one in records):
             for one in records:
                 yield part, one, False

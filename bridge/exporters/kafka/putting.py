@@ -2,7 +2,7 @@
 
 import structlog
 
-from bridge.core import Malformed, Signal
+from bridge.core import Permanent, Signal
 from bridge.exporters.kafka.encodings import Encoded
 from bridge.exporters.kafka.figures import Figures
 from bridge.exporters.kafka.layout import Key, Kind, Layout, Placed
@@ -126,7 +126,7 @@ class Target:
             return
         try:
             fitting, oversize = self._pieces(placed.body, room)
-        except Malformed as error:
+        except Permanent as error:
             ticket.failed(error)
             return
         for smaller in fitting:
@@ -151,7 +151,7 @@ class Target:
         smaller: list[Entry] = []
         try:
             fitting, oversize = self._pieces(entry.body, bytes_max)
-        except Malformed as error:
+        except Permanent as error:
             ticket.failed(error)
             return []
         alone = not fitting and len(oversize) == 1
@@ -192,7 +192,13 @@ class Target:
         layout = self._putting.layouts[self._signal]
         by_trace = layout.kind is Kind.PACKED and layout.key is Key.TRACE
         fitting, oversize = cut_to_size(
-            self._signal, layout.encode, layout.is_proto, by_trace, body, bytes_max
+            self._signal,
+            layout.encode,
+            layout.is_proto,
+            by_trace,
+            body,
+            bytes_max,
+            layout.copied_bytes_max,
         )
         return _unplaced(fitting), _unplaced(oversize)
 

@@ -21,16 +21,20 @@ def framed_spans(parts: Parts) -> bytes:
 
 def request_in_order(parts: Parts) -> bytes:
     """One trace as a request; spans of different scopes stay in the order of arrival."""
-    groups: list[tuple[tuple[bytes, bytes], list[bytes]]] = []
+    resources: list[tuple[bytes, list[tuple[bytes, list[bytes]]]]] = []
     flat = iter(parts)
     for chunk, start, stop in zip(flat, flat, flat, strict=True):
-        heads = chunk[1:3]
-        if not groups or groups[-1][0] != heads:
-            groups.append((heads, []))
-        groups[-1][1].append(chunk[0][start:stop])
+        resource, scope = chunk[1], chunk[2]
+        # A large resource above many small scopes is written once, as it came.
+        if not resources or resources[-1][0] != resource:
+            resources.append((resource, []))
+        scopes = resources[-1][1]
+        if not scopes or scopes[-1][0] != scope:
+            scopes.append((scope, []))
+        scopes[-1][1].append(chunk[0][start:stop])
     return b"".join(
-        _resource_group(resource, (_scope_group(scope, spans),))
-        for (resource, scope), spans in groups
+        _resource_group(resource, [_scope_group(scope, spans) for scope, spans in scopes])
+        for resource, scopes in resources
     )
 
 

@@ -275,3 +275,18 @@ async def test_embedded_broker_is_asked_before_it_forgets() -> None:
     guard.committed("t", 0, 1)
     assert await bench.deliver((0, bytes(60))).wait() == ACCEPTED
     await bench.producer.stop(Deadline.after(0, CLOCK))
+
+
+async def test_copies_are_charged_to_the_budget_and_alone_always_fit(bench: Bench) -> None:
+    """Nobody is refused for ever; with others in the way it is for now."""
+    flusher = bench.flusher
+    flusher.admit(1)
+    held_before = flusher.held_bytes
+    flusher.admit(1 << 40, own_bytes=1)
+    assert held_before + (1 << 40) == flusher.held_bytes
+    flusher.release((1 << 40) + 1)
+    flusher.admit(2)
+    with pytest.raises(Overloaded, match="max_buffered_bytes"):
+        flusher.admit(1 << 40, own_bytes=1)
+
+    assert flusher.held_bytes == 2

@@ -18,6 +18,7 @@ Makes records of an OTLP request and the number of its items.
 
 Raises:
     Malformed: If the request cannot be read.
+    TooLarge: If the records would copy too much of it.
 """
 
 

@@ -1,7 +1,7 @@
 """Jaeger's spans, one record each, as protobuf or JSON; keyed by the trace id."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
@@ -13,6 +13,7 @@ from bridge.core import Malformed
 from bridge.exporters.kafka.encodings._pb import jaeger_pb2 as jaeger
 from bridge.exporters.kafka.encodings.encoding import Encoded
 from bridge.exporters.kafka.encodings.go_json import to_text
+from bridge.wire import COPIED_BYTES_MAX, Allowance
 
 NO_SERVICE = "OTLPResourceNoServiceName"
 
@@ -28,31 +29,47 @@ _NANOSECONDS = 1_000_000_000
 _ID_BYTES = 8
 
 
-def encode_jaeger_proto(body: bytes, items: int) -> list[Encoded]:
+def encode_jaeger_proto(
+    body: bytes, items: int, copied_bytes_max: int = COPIED_BYTES_MAX
+) -> list[Encoded]:
     """
-    One protobuf record for each span.
+    One protobuf record for each span, which repeats its resource.
 
     Raises:
         Malformed: If the request cannot be read.
+        TooLarge: If the records would exceed it by more than *copied_bytes_max* bytes.
     """
-    return [Encoded(span.SerializeToString(), 1, _key(span)) for span in _spans(body)]
+    return _encode(body, jaeger.Span.SerializeToString, copied_bytes_max)
 
 
-def encode_jaeger_json(body: bytes, items: int) -> list[Encoded]:
+def encode_jaeger_json(
+    body: bytes, items: int, copied_bytes_max: int = COPIED_BYTES_MAX
+) -> list[Encoded]:
     """
-    One JSON record for each span.
+    One JSON record for each span, which repeats its resource.
 
     Raises:
         Malformed: If the request cannot be read.
+        TooLarge: If the records would exceed it by more than *copied_bytes_max* bytes.
     """
-    return [
-        Encoded(
-            json.dumps(MessageToDict(span), ensure_ascii=False, separators=(",", ":")).encode(),
-            1,
-            _key(span),
-        )
-        for span in _spans(body)
-    ]
+    return _encode(body, _to_json, copied_bytes_max)
+
+
+def _encode(
+    body: bytes, serialize: Callable[[jaeger.Span], bytes], copied_bytes_max: int
+) -> list[Encoded]:
+    allowance = Allowance(len(body), copied_bytes_max)
+    records: list[Encoded] = []
+    for span in _spans(body):
+        value = serialize(span)
+        allowance.take(len(value))
+        records.append(Encoded(value, 1, _key(span)))
+    return records
+
+
+def _to_json(span: jaeger.Span) -> bytes:
+    fields = MessageToDict(span)
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _key(span: jaeger.Span) -> bytes:

@@ -12,6 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status, TracesData
 from bridge.core import Malformed
 from bridge.exporters.kafka.encodings.encoding import Encoded
 from bridge.exporters.kafka.encodings.go_json import map_to_json, to_text
+from bridge.wire import COPIED_BYTES_MAX, Allowance
 
 NO_SERVICE = "OTLPResourceNoServiceName"
 
@@ -32,14 +33,18 @@ _PORT_MAX = 0xFFFF
 Tags = dict[str, str]
 
 
-def encode_zipkin_json(body: bytes, items: int) -> list[Encoded]:
+def encode_zipkin_json(
+    body: bytes, items: int, copied_bytes_max: int = COPIED_BYTES_MAX
+) -> list[Encoded]:
     """
-    One record with the list of all spans.
+    One record with the list of all spans, each of which repeats its resource.
 
     Raises:
         Malformed: If the request cannot be read, or a span has no trace id or no span id, without
             which Zipkin has no spans.
+        TooLarge: If the record would exceed it by more than about *copied_bytes_max* bytes.
     """
+    allowance = Allowance(len(body), copied_bytes_max)
     try:
         data = TracesData.FromString(body)
     except DecodeError as error:
@@ -54,6 +59,8 @@ def encode_zipkin_json(body: bytes, items: int) -> list[Encoded]:
                 tags["otel.library.name"] = scope.scope.name
             if scope.scope.version:
                 tags["otel.library.version"] = scope.scope.version
+            common_bytes = sum(len(name) + len(text) for name, text in tags.items())
+            allowance.take(common_bytes * len(scope.spans))
             spans.extend(_span(span, service, tags) for span in scope.spans)
     text = json.dumps(spans, ensure_ascii=False, separators=(",", ":"))
     return [Encoded(text.encode(), items)]

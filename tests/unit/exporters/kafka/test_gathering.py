@@ -4,8 +4,9 @@ import asyncio
 from typing import Any, cast
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bridge.core import Malformed, Signal, Unavailable
+from bridge.core import Malformed, Overloaded, Signal, TooLarge, Unavailable
 from bridge.exporters.kafka import KafkaExporterConfig
 from bridge.exporters.kafka.figures import Figures
 from bridge.exporters.kafka.gathering import Gathering
@@ -14,6 +15,7 @@ from bridge.exporters.kafka.putting import Putting
 from bridge.exporters.kafka.routing import Route
 from bridge.kafka import Entry, Ticket, Topic
 from bridge.testing import make_settings, trace_request
+from bridge.wire import native
 
 TOPIC = Topic("t", 3, None)
 ROUTE = Route(Signal.TRACES, "t", ())
@@ -34,9 +36,14 @@ class Recorder:
         entry.acknowledged()
 
 
-def gather(flusher: Recorder, linger_s: float = 60.0, requests_max: int = 0) -> Gathering:
-    """A gathering of the default configuration."""
-    config = KafkaExporterConfig()
+def gather(
+    flusher: Recorder,
+    linger_s: float = 60.0,
+    requests_max: int = 0,
+    config: KafkaExporterConfig | None = None,
+) -> Gathering:
+    """A gathering, of the default configuration unless another is given."""
+    config = config or KafkaExporterConfig()
     layouts = {signal: layout_of(config, signal) for signal in Signal}
     placing = Placing(config, lambda _, count: 0)
     figures = Figures(make_settings("kafka"), "none", "")
@@ -108,3 +115,80 @@ async def test_fault_of_ours_leaves_nobody_waiting() -> None:
     gathering.flush()
     with pytest.raises(Unavailable, match="split"):
         await ticket.wait()
+
+
+class Accountant(Recorder):
+    """A flusher with room for so many copied bytes, which keeps what it is given."""
+
+    def __init__(self, room_bytes: int) -> None:
+        super().__init__()
+        self.room_bytes = room_bytes
+        self.charged: list[int] = []
+
+    def admit(self, body_bytes: int, own_bytes: int) -> None:
+        if body_bytes > self.room_bytes:
+            raise Overloaded("no room for copies")
+        self.room_bytes -= body_bytes
+        self.charged.append(body_bytes)
+
+
+def top_heavy(resource_bytes: int, traces: int) -> bytes:
+    """A large resource above a span of each of so many traces."""
+    request = ExportTraceServiceRequest.FromString(trace_request(traces, 1).body)
+    attribute = request.resource_spans[0].resource.attributes.add(key="a")
+    attribute.value.string_value = "x" * resource_bytes
+    body: bytes = request.SerializeToString()
+    return body
+
+
+@pytest.mark.parametrize("pure", [False, True])
+async def test_copies_of_a_top_heavy_request_are_charged(
+    monkeypatch: pytest.MonkeyPatch, pure: bool
+) -> None:
+    """What a request costs is what its records take, not only what came in; others go free."""
+    if pure:
+        monkeypatch.setattr(native, "_compiled", None)
+    flusher = Accountant(1_000_000)
+    gathering = gather(flusher)
+    heavy = top_heavy(100_000, 60)
+    plain = trace_request(5, 2)
+    tickets = [add(gathering, heavy, 60), add(gathering, plain.body, plain.items)]
+    gathering.flush()
+    for ticket in tickets:
+        await ticket.wait()
+
+    assert [tickets[0].copied_bytes] == flusher.charged
+    assert 190_000 < tickets[0].copied_bytes < 210_000
+    assert tickets[1].copied_bytes == 0
+
+
+@pytest.mark.parametrize("pure", [False, True])
+async def test_copies_without_room_are_refused_for_now(
+    monkeypatch: pytest.MonkeyPatch, pure: bool
+) -> None:
+    """Whoever finds no room comes again; the neighbour of the same flush is written."""
+    if pure:
+        monkeypatch.setattr(native, "_compiled", None)
+    flusher = Accountant(100_000)
+    gathering = gather(flusher)
+    heavy, plain = top_heavy(100_000, 60), trace_request(5, 2)
+    refused, taken = add(gathering, heavy, 60), add(gathering, plain.body, plain.items)
+    gathering.flush()
+    with pytest.raises(Overloaded):
+        await refused.wait()
+
+    assert (await taken.wait()).rejected_items == 0
+    assert refused.copied_bytes == 0
+
+
+async def test_copies_above_the_limit_are_too_large_for_good() -> None:
+    """Waiting would not help, so the sender is told to send smaller batches."""
+    config = KafkaExporterConfig.model_validate({"producer": {"max_copied_bytes": 150_000}})
+    flusher = Accountant(10_000_000)
+    gathering = gather(flusher, config=config)
+    ticket = add(gathering, top_heavy(100_000, 60), 60)
+    gathering.flush()
+    with pytest.raises(TooLarge, match="more than 150,000"):
+        await ticket.wait()
+
+    assert flusher.put_items == []

@@ -53,3 +53,17 @@ def test_framed_spans_are_the_bytes_that_came() -> None:
 
     assert framed_spans(parts[B]) in body
     assert 2 * len(framed_spans(parts[B])) == len(framed_spans(parts[A]))
+
+
+def test_request_in_order_writes_a_resource_once_above_many_scopes() -> None:
+    """One trace of many scopes stays as large as it came."""
+    made = ExportTraceServiceRequest()
+    group = made.resource_spans.add()
+    group.resource.attributes.add(key="a").value.string_value = "x" * 10_000
+    for number in range(50):
+        scope = group.scope_spans.add()
+        scope.scope.name = f"s{number}"
+        scope.spans.add(trace_id=b"t" * 16, span_id=b"12345678", name=str(number))
+    (parts,) = parts_of(made.SerializeToString()).values()
+
+    assert made == ExportTraceServiceRequest.FromString(request_in_order(parts))
