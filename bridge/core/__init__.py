@@ -16,6 +16,7 @@ from bridge.core.contracts import (
     Extension,
     ExtensionFactory,
     Host,
+    PartitionListener,
     Processor,
     ProcessorFactory,
     Receiver,
@@ -71,6 +72,7 @@ __all__ = [
     "ComponentId",
     "Settings",
     "Host",
+    "PartitionListener",
     # Health and figures.
     "State",
     "Status",

@@ -6,14 +6,15 @@ first. A stage is built by the factory that an entry point names; `bridge/servic
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from bridge.core.batch import Batch, Receipt
 from bridge.core.clock import Clock, Deadline
 from bridge.core.component_id import ComponentId
 from bridge.core.metrics import Metrics
+from bridge.core.origin import Custody
 from bridge.core.signal import Signal
 from bridge.core.status import Status
 from bridge.core.view import View
@@ -66,6 +67,29 @@ class Component(Protocol):
         Finish what was taken, or give up at *deadline*; then hold no task, socket or file.
 
         Safe before `start`, and safe twice. A receiver takes nothing new from the first moment.
+        """
+        ...
+
+
+@runtime_checkable
+class PartitionListener(Protocol):
+    """
+    A stage that keeps Kafka records for long, such as a sampler, and so must know of partitions.
+
+    A processor that has these methods hears of every partition that its pipeline is fed from,
+    wherever it stands: `bridge/service` finds it and tells the receiver (`Settings.listeners`).
+    """
+
+    def partition_assigned(self, partition: Custody) -> None:
+        """Batches of *partition* begin to come; called before the first of them."""
+        ...
+
+    def partition_revoked(self, partition: Custody) -> None:
+        """
+        The assignment of *partition* ended; its batches in flight were cancelled or are done.
+
+        The next owner, which may be this process again with another epoch, reads from the lowest
+        unfinished record on. The batches of *partition* carry the same `Custody.assignment`.
         """
         ...
 
@@ -130,7 +154,8 @@ class Settings:
     What the service hands to every factory.
 
     `pipeline` is the id of the pipeline of a processor and empty otherwise. `report` tells the
-    service how the component is; it may be called from the running loop at any time.
+    service how the component is; it may be called from the running loop at any time. `listeners`
+    is for receivers: who wants to hear of partitions, of each signal with anybody who does.
     """
 
     id: ComponentId
@@ -139,6 +164,7 @@ class Settings:
     report: Callable[[Status], None]
     host: Host
     pipeline: str = ""
+    listeners: Mapping[Signal, PartitionListener] = field(default_factory=dict)
 
 
 class Stability(Enum):

@@ -26,11 +26,47 @@ class Custody(Protocol):
     """
     The source's book of unfinished records of one partition assignment.
 
-    Calls after the assignment ended are ignored: a late result never commits.
+    Calls after the assignment ended are ignored: a late result never commits. A batch may carry a
+    view of it instead of the book itself (behind a fan-out), which answers everything alike.
     """
 
-    topic: str
-    partition: int
+    @property
+    def topic(self) -> str:
+        """The topic that is read."""
+        ...
+
+    @property
+    def partition(self) -> int:
+        """The partition of it."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """Grows with every assignment to this process."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the assignment ended, so that nothing which is finished afterwards counts."""
+        ...
+
+    @property
+    def assignment(self) -> object:
+        """
+        One object for all views of one assignment, and another one for the next assignment.
+
+        Compare by identity: a stage that keeps state by partition keys it by this.
+        """
+        ...
+
+    def caught_up(self) -> bool:
+        """
+        Whether everything that the log held within the last second has been handed out.
+
+        False while reading is paused: then record time stands still, and the wall clock must not
+        be followed.
+        """
+        ...
 
     def finish(self, offsets: Iterable[int]) -> None:
         """
@@ -41,12 +77,14 @@ class Custody(Protocol):
         """
         ...
 
-    def hold(self, body_bytes: int) -> None:
+    def hold(self, offsets: Iterable[int]) -> None:
         """
-        Move *body_bytes* out of the source's read window: the stage keeps them in its own budget.
+        Move records out of the source's read window: the stage keeps them in its own budget.
 
         The offsets stay unfinished; only the window no longer counts them, so that a stage which
-        waits for later records cannot starve itself (`bridge/adr/0002-custody.md`).
+        waits for later records cannot starve itself. Named by offset and not by size, since
+        stages before may have made the data smaller (`bridge/adr/0012-partition-listeners.md`).
+        Calling it twice is harmless.
         """
         ...
 

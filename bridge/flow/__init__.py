@@ -29,7 +29,6 @@ from bridge.flow.otlp_answers import (
     receipt_of,
     status_message,
 )
-from bridge.flow.partitions import Partition, PartitionListener
 from bridge.flow.retrying import Backoff, Health, Retrying
 from bridge.flow.seldom import Seldom
 from bridge.flow.sending import Sending
@@ -78,8 +77,6 @@ __all__ = [
     "LaneLimits",
     "Chunk",
     "ReadRecord",
-    "Partition",
-    "PartitionListener",
     # Records that will never be delivered.
     "SourceRecord",
     "Unreadable",

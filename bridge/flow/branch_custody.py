@@ -12,38 +12,50 @@ from bridge.core import Batch, Custody
 
 
 class BranchCustody:
-    """
-    One branch's view of the custody of one batch.
+    """One branch's view of the custody of one batch."""
 
-    Views of the same branch and the same partition assignment are equal, so that a stage may key
-    its state by them as it would by the custody itself.
-    """
-
-    __slots__ = ("_branch", "_shared", "partition", "topic")
+    __slots__ = ("_branch", "_shared")
 
     def __init__(self, shared: "SharedCustody", branch: int) -> None:
-        self.topic = shared.custody.topic
-        self.partition = shared.custody.partition
         self._shared = shared
         self._branch = branch
+
+    @property
+    def topic(self) -> str:
+        """The topic that is read."""
+        return self._shared.custody.topic
+
+    @property
+    def partition(self) -> int:
+        """The partition of it."""
+        return self._shared.custody.partition
+
+    @property
+    def epoch(self) -> int:
+        """That of the source's own book."""
+        return self._shared.custody.epoch
+
+    @property
+    def closed(self) -> bool:
+        """Whether the assignment ended."""
+        return self._shared.custody.closed
+
+    @property
+    def assignment(self) -> object:
+        """The same in every branch and for every batch of one assignment."""
+        return self._shared.custody.assignment
+
+    def caught_up(self) -> bool:
+        """Whether the source is; the other branches may be slower."""
+        return self._shared.custody.caught_up()
 
     def finish(self, offsets: Iterable[int]) -> None:
         """Mark records as finished in this branch."""
         self._shared.finish(self._branch, offsets)
 
-    def hold(self, body_bytes: int) -> None:
-        """Say that this branch keeps *body_bytes* in a budget of its own."""
-        self._shared.hold(self._branch, body_bytes)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, BranchCustody)
-            and self._branch == other._branch
-            and self._shared.custody is other._shared.custody
-        )
-
-    def __hash__(self) -> int:
-        return hash((id(self._shared.custody), self._branch))
+    def hold(self, offsets: Iterable[int]) -> None:
+        """Say that this branch keeps records in a budget of its own."""
+        self._shared.hold(self._branch, offsets)
 
 
 class SharedCustody:
@@ -51,18 +63,18 @@ class SharedCustody:
 
     def __init__(self, custody: Custody, batch: Batch, branches: int) -> None:
         self.custody = custody
-        self._body_bytes = len(batch.body)
-        # For each offset the branches that still have it; for each branch the bytes it charges to
-        # itself, and how many of them the source was told.
+        self._branches = branches
+        # For each offset the branches that still have it, and those that have it in flight: neither
+        # finished it nor keep it in a budget of their own.
         self._unfinished = {record.offset: set(range(branches)) for record in batch.origin.records}
-        self._held = [0] * branches
-        self._told = 0
+        self._in_flight = {record.offset: set(range(branches)) for record in batch.origin.records}
         self._holding = False
+        self._untold: list[int] = []
         self._open = True
 
     def views(self, batch: Batch) -> Iterator[Batch]:
         """The batch once for each branch, with that branch's custody."""
-        for branch in range(len(self._held)):
+        for branch in range(self._branches):
             view = BranchCustody(self, branch)
             yield replace(batch, origin=replace(batch.origin, custody=view))
 
@@ -70,41 +82,49 @@ class SharedCustody:
         """Finish *offsets* in *branch*, and at the source those that no branch has any more."""
         if not self._open:
             return
-        done = []
-        for offset in offsets:
-            holders = self._unfinished.get(offset)
-            if holders is None:
-                continue
-            holders.discard(branch)
-            if not holders:
-                del self._unfinished[offset]
-                done.append(offset)
+        named = list(offsets)
+        done = _leave(self._unfinished, branch, named)
         if done:
             self.custody.finish(done)
+        self._let_go(branch, named)
 
-    def hold(self, branch: int, body_bytes: int) -> None:
+    def hold(self, branch: int, offsets: Iterable[int]) -> None:
         """
-        Charge *body_bytes* to *branch*.
+        Let *branch* keep records in a budget of its own.
 
         The source is told of what every branch has taken over or is done with: as long as one of
-        them has the body in flight, it counts against the source's window.
+        them has a record in flight, it counts against the source's window.
         """
         self._holding = True
-        self._charge(branch, body_bytes)
+        self._let_go(branch, list(offsets))
 
     def complete(self, branch: int) -> None:
         """*branch* has taken the whole batch, or will never take it."""
-        self.finish(branch, list(self._unfinished))
-        self._charge(branch, self._body_bytes)
+        self.finish(branch, list(self._in_flight.keys() | self._unfinished.keys()))
 
     def close(self) -> None:
         """Ignore what comes later: the source has its answer, or will deliver again."""
         self._open = False
 
-    def _charge(self, branch: int, body_bytes: int) -> None:
-        self._held[branch] = min(self._held[branch] + body_bytes, self._body_bytes)
-        # Where nobody keeps records for long, the return of `deliver` frees the window.
-        everywhere = min(self._held)
-        if self._open and self._holding and everywhere > self._told:
-            more, self._told = everywhere - self._told, everywhere
-            self.custody.hold(more)
+    def _let_go(self, branch: int, offsets: list[int]) -> None:
+        nowhere = _leave(self._in_flight, branch, offsets)
+        # Where nobody keeps records for long, the return of `deliver` frees the window; what was
+        # let go of before the first one is kept is told with it.
+        self._untold += nowhere
+        if self._open and self._holding and self._untold:
+            told, self._untold = self._untold, []
+            self.custody.hold(told)
+
+
+def _leave(held: dict[int, set[int]], branch: int, offsets: list[int]) -> list[int]:
+    """Take *branch* out of those that have *offsets*; which of them nobody has any more."""
+    nobody = []
+    for offset in offsets:
+        branches = held.get(offset)
+        if branches is None:
+            continue
+        branches.discard(branch)
+        if not branches:
+            del held[offset]
+            nobody.append(offset)
+    return nobody

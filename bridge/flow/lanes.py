@@ -60,18 +60,20 @@ class Chunk:
     """
     Consecutive records that are delivered as one batch.
 
-    `busy` is set while a stage has it: a revoke waits for those, and for no others.
+    `busy` is set while a stage has it: a revoke waits for those, and for no others. `held` are the
+    offsets of the records that a stage keeps in a budget of its own.
     """
 
     entries: tuple[ReadRecord, ...]
     size: int
-    held: int = 0
+    held: set[int] = field(default_factory=set)
+    held_bytes: int = 0
     busy: bool = False
 
     @property
     def is_held(self) -> bool:
         """Whether some stage keeps all of it in a budget of its own."""
-        return self.held >= self.size
+        return len(self.held) == len(self.entries)
 
 
 def _nothing_changed(lane: "Lane") -> None:
@@ -87,9 +89,8 @@ class Lane:
     """
     The window, the order and the book of one assignment of one partition.
 
-    It is the `bridge.core.Custody` of the batches made from it, and their `Partition`: one object
-    for each assignment, so that a stage may key its state by it. After `close` nothing changes any
-    more: a late result never commits for the new owner.
+    It is the `bridge.core.Custody` of the batches made from it: one object for each assignment.
+    After `close` nothing changes any more: a late result never commits for the new owner.
 
     Args:
         epoch:
@@ -119,8 +120,8 @@ class Lane:
     newest_ms: int = 0
     _queue: deque[Chunk] = field(default_factory=deque)
     _started: dict[Chunk, None] = field(default_factory=dict)
+    _active: dict[Chunk, None] = field(default_factory=dict)
     _window_bytes: int = 0
-    _held_batches: int = 0
 
     def __repr__(self) -> str:
         return (
@@ -143,6 +144,11 @@ class Lane:
         """Timestamp of the oldest record that was read and waits or is in delivery."""
         chunk = next(iter(self._started), None) or (self._queue[0] if self._queue else None)
         return chunk.entries[0].timestamp_ms if chunk is not None else None
+
+    @property
+    def assignment(self) -> object:
+        """The lane itself: there is one for each assignment."""
+        return self
 
     def caught_up(self) -> bool:
         """Whether everything that the log held within the last second was handed out."""
@@ -178,10 +184,10 @@ class Lane:
         """The next batch to deliver, if one may start now."""
         if not self._queue or self.draining or self.closed or self.stuck:
             return None
-        if len(self._started) - self._held_batches >= self.limits.batches_max:
+        if len(self._active) >= self.limits.batches_max:
             return None
         chunk = self._queue.popleft()
-        self._started[chunk] = None
+        self._started[chunk] = self._active[chunk] = None
         return chunk
 
     def end(self, chunk: Chunk) -> None:
@@ -189,8 +195,8 @@ class Lane:
         if chunk not in self._started:
             return
         del self._started[chunk]
-        self._window_bytes -= chunk.size - min(chunk.held, chunk.size)
-        self._held_batches -= chunk.is_held
+        self._active.pop(chunk, None)
+        self._window_bytes -= chunk.size - chunk.held_bytes
         self.changed(self)
 
     def finish(self, offsets: Iterable[int]) -> None:
@@ -199,22 +205,22 @@ class Lane:
             self.book.finish(offsets)
             self.changed(self)
 
-    def hold(self, body_bytes: int) -> None:
+    def hold(self, offsets: Iterable[int]) -> None:
         """
-        Take *body_bytes* out of the window: some stage keeps them in a budget of its own.
+        Take records out of the window: some stage keeps them in a budget of its own.
 
-        Batches are charged oldest first, as stages take them; a batch that is held completely
-        makes room for another one.
+        A batch of which every record is held, or finished, makes room for another one.
         """
-        for chunk in self._started:
-            if body_bytes <= 0:
-                break
-            moved = min(body_bytes, chunk.size - chunk.held)
-            if moved > 0:
-                chunk.held += moved
-                body_bytes -= moved
-                self._window_bytes -= moved
-                self._held_batches += chunk.is_held
+        wanted = set(offsets)
+        for chunk in [chunk for chunk in self._active if _overlaps(chunk, wanted)]:
+            for entry in chunk.entries:
+                kept = entry.offset in wanted or not self.book.is_unfinished(entry.offset)
+                if kept and entry.offset not in chunk.held:
+                    chunk.held.add(entry.offset)
+                    chunk.held_bytes += entry.size
+                    self._window_bytes -= entry.size
+            if chunk.is_held:
+                del self._active[chunk]
         self.changed(self)
 
     def get_stuck(self, offset: int, reason: str) -> None:
@@ -247,7 +253,7 @@ class Lane:
         """
         if self.draining or self.stuck or not self.opened:
             return True
-        limits, active = self.limits, len(self._started) - self._held_batches
+        limits, active = self.limits, len(self._active)
         if self.paused:
             return (
                 bool(self._queue)
@@ -259,6 +265,10 @@ class Lane:
     def _enqueue(self, part: list[ReadRecord], size: int) -> None:
         self._queue.append(Chunk(tuple(part), size))
         self._window_bytes += size
+
+
+def _overlaps(chunk: Chunk, offsets: set[int]) -> bool:
+    return any(entry.offset in offsets for entry in chunk.entries)
 
 
 def _may_share(one: ReadRecord, other: ReadRecord) -> bool:

@@ -91,13 +91,16 @@ class BatchProcessor:
     One ``batch`` in one pipeline.
 
     `pass_through` is set by whoever assembles the pipeline where joining would only add a wait:
-    the stage behind joins by itself. Batches then pass untouched.
+    the stage behind joins by itself. Batches then pass untouched. `keep_records` is set where a
+    stage behind keeps records one by one (a sampler): batches from Kafka then pass untouched, since
+    joined ones cannot tell any more whose offsets they hold.
     """
 
     def __init__(
         self, options: BatchOptions, settings: Settings, signal: Signal, downstream: Stage
     ) -> None:
         self.pass_through = False
+        self.keep_records = False
         self._downstream = downstream
         self._report = settings.report
         metrics = settings.metrics
@@ -140,7 +143,8 @@ class BatchProcessor:
     async def deliver(self, batch: Batch) -> Receipt:
         """Deliver *batch* joined with others; see `bridge.flow.Batching.deliver`."""
         self._incoming.add(batch.items)
-        stage: Stage = self._downstream if self.pass_through else self._batching
+        whole = self.pass_through or (self.keep_records and batch.origin.custody is not None)
+        stage: Stage = self._downstream if whole else self._batching
         receipt = await stage.deliver(batch)
         self._outgoing.add(batch.items)
         return receipt

@@ -6,7 +6,7 @@ here and nothing waits: `Service` does that, in the order that `Assembly` gives.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.config import ComponentConfig, LoadedConfig, Pipeline, PipelineId
@@ -18,6 +18,7 @@ from bridge.core import (
     Exporter,
     Extension,
     Metrics,
+    PartitionListener,
     Processor,
     Receiver,
     Settings,
@@ -26,6 +27,7 @@ from bridge.core import (
 )
 from bridge.flow import FanOut
 from bridge.service.host import ServiceHost
+from bridge.service.listeners import Listeners
 from bridge.service.pass_through import mark_pass_through
 from bridge.service.status_book import StatusBook
 
@@ -76,6 +78,7 @@ class Assembler:
         self._metrics = metrics
         self._exporters: dict[ComponentId, Exporter] = {}
         self._processors: list[Part] = []
+        self._listeners: dict[PipelineId, list[PartitionListener]] = {}
 
     def build(self) -> Assembly:
         """Build everything that the pipelines and ``service.extensions`` name, and nothing else."""
@@ -124,6 +127,7 @@ class Assembler:
             (stage,) = branches.values()
         else:
             stage = self._fan_out(str(pipeline_id), branches)
+        listeners = self._listeners.setdefault(pipeline_id, [])
         followers: list[ComponentConfig] = [
             self._config.component("exporters", name) for name in pipeline.exporters
         ]
@@ -131,7 +135,10 @@ class Assembler:
             configured = self._config.component("processors", component_id)
             settings, name = self._settings(configured, pipeline=str(pipeline_id))
             processor: Processor = self._create(configured, settings, pipeline_id.signal, stage)
-            mark_pass_through(processor, configured, followers, self._sources(pipeline))
+            sources = self._sources(pipeline)
+            mark_pass_through(processor, configured, followers, sources, kept=bool(listeners))
+            if isinstance(processor, PartitionListener):
+                listeners.insert(0, processor)
             self._processors.append(Part(name, processor))
             stage, followers = processor, [configured]
         return stage
@@ -143,17 +150,22 @@ class Assembler:
         configured = self._config.component("receivers", component_id)
         settings, name = self._settings(configured)
         by_signal: dict[Signal, dict[str, Stage]] = {}
+        listening: dict[Signal, list[PartitionListener]] = {}
         for pipeline_id, pipeline in self._config.pipelines.items():
             if component_id in pipeline.receivers:
                 by_signal.setdefault(pipeline_id.signal, {})[str(pipeline_id)] = entries[
                     pipeline_id
                 ]
+                if listeners := self._listeners[pipeline_id]:
+                    listening.setdefault(pipeline_id.signal, []).extend(listeners)
         downstream = {
             signal: next(iter(stages.values()))
             if len(stages) == 1
             else self._fan_out(str(component_id), stages)
             for signal, stages in by_signal.items()
         }
+        told = {signal: Listeners(listeners) for signal, listeners in listening.items()}
+        settings = replace(settings, listeners=told)
         receiver: Receiver = self._create(configured, settings, downstream)
         return Part(name, receiver)
 

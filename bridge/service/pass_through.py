@@ -4,6 +4,9 @@ Where batching would only add a wait.
 The Kafka exporter joins what arrives within its linger by itself, and a source that reads whole
 fetches hands over large batches already; a `batch` without a cap in front of them passes through
 (design, section 9 rule 8). A cap is a promise about the size downstream and is kept.
+
+Where a stage further on keeps Kafka records one by one, no `batch` before it joins or cuts what
+comes from Kafka, whatever its caps: nobody could tell any more which offsets the parts hold.
 """
 
 from collections.abc import Sequence
@@ -18,11 +21,21 @@ def mark_pass_through(
     configured: ComponentConfig,
     followers: Sequence[ComponentConfig],
     sources: Sequence[ComponentConfig],
+    *,
+    kept: bool,
 ) -> None:
-    """Tell a `batch` processor that it may hand batches on as they come, where that is so."""
-    if passes_through(configured, followers, sources):
-        batch: Any = processor
-        batch.pass_through = True
+    """
+    Tell a `batch` processor that it may hand batches on as they come, where that is so.
+
+    Args:
+        kept:
+            Whether a stage behind *processor* keeps records one by one.
+    """
+    if configured.factory.type_name != "batch":
+        return
+    batch: Any = processor
+    batch.keep_records = kept
+    batch.pass_through = passes_through(configured, followers, sources)
 
 
 def passes_through(

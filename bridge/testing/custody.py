@@ -8,20 +8,32 @@ from bridge.core import Batch, Origin, Record, Signal
 
 @dataclass(slots=True)
 class FakeCustody:
-    """Fulfils `bridge.core.Custody` and keeps what it was told."""
+    """Fulfils `bridge.core.Custody`: keeps what it was told, and says what the test sets."""
 
     topic: str = "otlp_spans"
     partition: int = 0
+    epoch: int = 1
+    closed: bool = False
+    at_end: bool = False
     finished: list[int] = field(default_factory=list)
-    held_bytes: int = 0
+    held: list[int] = field(default_factory=list)
+
+    @property
+    def assignment(self) -> object:
+        """The fake itself."""
+        return self
+
+    def caught_up(self) -> bool:
+        """What `at_end` says."""
+        return self.at_end
 
     def finish(self, offsets: Iterable[int]) -> None:
         """Keep the offsets in the order they came."""
         self.finished += offsets
 
-    def hold(self, body_bytes: int) -> None:
-        """Add up the bytes."""
-        self.held_bytes += body_bytes
+    def hold(self, offsets: Iterable[int]) -> None:
+        """Keep the offsets in the order they came."""
+        self.held += offsets
 
 
 def kafka_batch(

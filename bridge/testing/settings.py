@@ -11,7 +11,9 @@ from bridge.core import (
     Extension,
     Metrics,
     Origin,
+    PartitionListener,
     Settings,
+    Signal,
     State,
     Status,
     SystemClock,
@@ -76,6 +78,7 @@ def make_settings(
     metrics: Metrics | None = None,
     host: FakeHost | None = None,
     pipeline: str = "",
+    listeners: Mapping[Signal, PartitionListener] | None = None,
 ) -> Settings:
     """
     Settings with a recording metrics object and a host that keeps the reported statuses.
@@ -90,6 +93,7 @@ def make_settings(
         report=host.reported.append,
         host=host,
         pipeline=pipeline,
+        listeners=listeners or {},
     )
 
 

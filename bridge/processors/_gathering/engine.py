@@ -179,7 +179,7 @@ class Engine:
     def end_assignment(self, custody: Custody) -> None:
         """Forget a partition: whoever reads it next reads all again that was not finished."""
         for place, lane in list(self.lanes.items()):
-            if lane.custody is custody or lane.custody == custody:
+            if lane.belongs_to(custody):
                 self._forget(self.lanes.pop(place))
 
     def take_abandoned(self) -> list[HeldBatch]:
@@ -194,7 +194,7 @@ class Engine:
         topic, partition = (custody.topic, custody.partition) if custody is not None else ("", -1)
         place: Place = (batch.origin.source, topic, partition)
         lane = self.lanes.get(place)
-        if lane is not None and lane.custody != custody:
+        if lane is not None and not lane.belongs_to(custody):
             # A new assignment that nobody told of: what the old one held is read again.
             self._forget(self.lanes.pop(place))
             lane = None

@@ -80,6 +80,12 @@ class Lane:
         where = f"{topic}/{partition}" if topic else source
         return f"Lane({where}, {len(self.traces)} undecided, {len(self.kept)} to deliver)"
 
+    def belongs_to(self, custody: Custody | None) -> bool:
+        """Whether *custody* is of the same assignment as this lane, or neither has one."""
+        if custody is None or self.custody is None:
+            return custody is self.custody
+        return self.custody.assignment is custody.assignment
+
     def advance(self, to_ms: int) -> None:
         """Move the clock; it never goes back."""
         if to_ms > self.clock_ms:

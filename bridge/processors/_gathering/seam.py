@@ -1,8 +1,8 @@
 """
 What the source of Kafka data may do for a stage that gathers traces.
 
-Assignments are told by `bridge.flow.PartitionListener`, and the end of a log by `caught_up` of the
-custody, if it is a `bridge.flow.Partition`. This is what is needed besides.
+Assignments are told by `bridge.core.PartitionListener`, and the end of a log by `caught_up` of the
+custody. This is what is needed besides.
 """
 
 from typing import Protocol, runtime_checkable

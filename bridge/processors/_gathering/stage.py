@@ -2,13 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from bridge.core import (
     ACCEPTED,
     Batch,
+    Custody,
     Deadline,
     DeliveryError,
     Denied,
@@ -25,7 +25,7 @@ from bridge.core import (
     Status,
     SteadyWall,
 )
-from bridge.flow import Backoff, Health, Partition
+from bridge.flow import Backoff, Health
 from bridge.processors._gathering.engine import Engine, Taken
 from bridge.processors._gathering.lane import Moment
 from bridge.processors._gathering.request import request_grouped
@@ -61,8 +61,9 @@ class Gathering:
     A stage that holds traces until they are decided.
 
     A batch from Kafka is answered when all its traces were decided and the sampled ones delivered;
-    its records are finished one by one before that. What came by OTLP is answered on entry, since
-    no client waits that long.
+    its records are finished one by one before that. So is what has no deadline, although its
+    records are not known: a stage before that keeps custody waits for it. What came by OTLP is
+    answered on entry, since no client waits that long.
 
     Args:
         drop_at_stop:
@@ -176,10 +177,11 @@ class Gathering:
             raise Interrupted("stopping: the batch is given back to its source")
         held = self._engine.take(batch, self._now())
         custody = batch.origin.custody
-        if custody is None:
+        if custody is None and not batch.origin.durable:
             self._act()
             return ACCEPTED
-        custody.hold(len(batch.body))
+        if custody is not None:
+            custody.hold([record.offset for record in batch.origin.records])
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         held.waiter = waiter
         self._act()
@@ -187,17 +189,18 @@ class Gathering:
         try:
             await waiter
         except asyncio.CancelledError:
-            self._engine.end_assignment(custody)
-            self._act()
+            if custody is not None:
+                self._engine.end_assignment(custody)
+                self._act()
             raise
         return ACCEPTED
 
-    # What the source tells, see `bridge.flow.PartitionListener` and `seam.ContextTaker`.
+    # What the source tells, see `bridge.core.PartitionListener` and `seam.ContextTaker`.
 
-    def partition_assigned(self, partition: Partition) -> None:
+    def partition_assigned(self, partition: Custody) -> None:
         """Nothing to prepare: a lane is made by its first batch."""
 
-    def partition_revoked(self, partition: Partition) -> None:
+    def partition_revoked(self, partition: Custody) -> None:
         """Forget the partition and end the deliveries that wait for it."""
         self._engine.end_assignment(partition)
         self._act()
@@ -248,16 +251,14 @@ class Gathering:
             self._act()
 
     def _ask_partitions(self, now: Moment) -> None:
-        """
-        Let record clocks follow the wall where the log has no more, and forget what was lost.
-
-        Custodies that can say neither are passed over: their clocks move with their records only.
-        """
+        """Let record clocks follow the wall where the log has no more, and forget what was lost."""
         for lane in list(self._engine.lanes.values()):
-            custody: Any = lane.custody
-            if getattr(custody, "closed", False):
+            custody = lane.custody
+            if custody is None:
+                continue
+            if custody.closed:
                 self._engine.end_assignment(custody)
-            elif (caught_up := getattr(custody, "caught_up", None)) is not None and caught_up():
+            elif custody.caught_up():
                 self._engine.caught_up(lane, now)
 
     async def _deliver_forever(self) -> None:

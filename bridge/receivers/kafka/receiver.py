@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from bridge.core import Deadline, Settings, Signal, Stage
+from bridge.core import Deadline, PartitionListener, Settings, Signal, Stage
 from bridge.flow import (
     Backoff,
     Chunk,
     Lane,
     LaneLimits,
-    PartitionListener,
     ReadRecord,
     SourceRecord,
 )
@@ -102,16 +101,17 @@ class KafkaReceiver:
         await self._delivery.deliver(lane, chunk, self._route_of(lane.topic))
 
     def lane_opened(self, lane: Lane) -> None:
-        """Tell the stage behind us, if it wants to know."""
-        stage = self._route_of(lane.topic).stage
-        if isinstance(stage, PartitionListener):
-            stage.partition_assigned(lane)
+        """Tell the stages behind us that want to know."""
+        if (listener := self._listener_of(lane)) is not None:
+            listener.partition_assigned(lane)
 
     def lane_closed(self, lane: Lane) -> None:
-        """Tell the stage behind us, if it wants to know."""
-        stage = self._route_of(lane.topic).stage
-        if isinstance(stage, PartitionListener):
-            stage.partition_revoked(lane)
+        """Tell the stages behind us that want to know."""
+        if (listener := self._listener_of(lane)) is not None:
+            listener.partition_revoked(lane)
+
+    def _listener_of(self, lane: Lane) -> PartitionListener | None:
+        return self._settings.listeners.get(self._route_of(lane.topic).signal)
 
     def _route_of(self, topic: str) -> Route:
         route = self._routes.get(topic)

@@ -17,29 +17,14 @@ from bridge.core import (
     Unavailable,
 )
 from bridge.flow import FanOut
+from bridge.testing import FakeCustody
 
 
 def fan(branches, clock, figures) -> FanOut:
     return FanOut("traces", branches, clock=clock, metrics=figures, draw=lambda: 0.5)
 
 
-class Book:
-    """A custody that remembers."""
-
-    topic, partition = "spans", 3
-
-    def __init__(self) -> None:
-        self.finished: list[int] = []
-        self.held = 0
-
-    def finish(self, offsets) -> None:
-        self.finished.extend(offsets)
-
-    def hold(self, body_bytes: int) -> None:
-        self.held += body_bytes
-
-
-def with_records(batch: Batch, book: Book, offsets: list[int]) -> Batch:
+def with_records(batch: Batch, book: FakeCustody, offsets: list[int]) -> Batch:
     records = tuple(Record(offset, 0, 0, 0) for offset in offsets)
     return replace(batch, origin=replace(batch.origin, custody=book, records=records))
 
@@ -169,7 +154,7 @@ async def test_cancelling_cancels_unfinished_branches(clock, figures, told, a_ba
 
 async def test_record_is_finished_by_the_last_branch(clock, figures, told, a_batch) -> None:
     """A sampler that finishes a record does not let the source commit it for the other branch."""
-    book = Book()
+    book = FakeCustody()
     first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
     sampler, slow = told([first]), told([second])
     stage = fan({"sampler": sampler, "slow": slow}, clock, figures)
@@ -188,30 +173,30 @@ async def test_record_is_finished_by_the_last_branch(clock, figures, told, a_bat
     assert sorted(book.finished) == [7, 8]
 
 
-async def test_held_bytes_leave_the_window_when_nobody_else_has_them(
+async def test_held_records_leave_the_window_when_nobody_else_has_them(
     clock, figures, told, a_batch
 ) -> None:
-    """The source is told of held bytes only when the other branch is done with the body."""
-    book = Book()
+    """The source is told of held records only when the other branch is done with the body."""
+    book = FakeCustody()
     first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
     sampler, slow = told([first]), told([second])
     batch = with_records(a_batch(body=b"12345"), book, [1])
     task = asyncio.create_task(fan({"s": sampler, "o": slow}, clock, figures).deliver(batch))
     await clock.advance(0)
-    sampler.got[0].origin.custody.hold(5)
-    assert book.held == 0
+    sampler.got[0].origin.custody.hold([1])
+    assert book.held == []
     second.set_result(ACCEPTED)
     await clock.advance(0)
-    assert book.held == 5
+    assert book.held == [1]
     first.set_result(ACCEPTED)
     await task
 
-    assert book.held == 5
+    assert book.held == [1]
 
 
 async def test_late_custody_calls_are_ignored(clock, figures, told, a_batch) -> None:
     """After a cancelled delivery a late result of one branch finishes nothing."""
-    book = Book()
+    book = FakeCustody()
     slow = told([asyncio.get_running_loop().create_future()])
     batch = with_records(a_batch(), book, [1])
     task = asyncio.create_task(fan({"a": told(), "s": slow}, clock, figures).deliver(batch))
@@ -223,15 +208,13 @@ async def test_late_custody_calls_are_ignored(clock, figures, told, a_batch) -> 
     assert book.finished == []
 
 
-async def test_custody_views_are_equal_per_branch(clock, figures, told, a_batch) -> None:
-    """A stage may key state by custody: views of one branch and assignment are equal."""
-    book, one, two = Book(), told(), told()
+async def test_custody_views_are_of_one_assignment(clock, figures, told, a_batch) -> None:
+    """A stage may key state by assignment: views of all branches and batches agree on it."""
+    book, one, two = FakeCustody(), told(), told()
     stage = fan({"a": one, "b": two}, clock, figures)
     for offset in (1, 2):
         await stage.deliver(with_records(a_batch(), book, [offset]))
 
-    seen = [batch.origin.custody for batch in one.got]
-    assert seen[0] == seen[1]
-    assert hash(seen[0]) == hash(seen[1])
-    assert seen[0] != two.got[0].origin.custody
-    assert (seen[0].topic, seen[0].partition) == ("spans", 3)
+    seen = [batch.origin.custody for batch in (*one.got, *two.got)]
+    assert len(seen) == 4
+    assert all(view.assignment is book.assignment for view in seen)

@@ -108,13 +108,14 @@ def test_lane_with_waiting_batches_pauses() -> None:
     assert lane.should_pause()
 
 
-def test_lane_held_bytes_leave_the_window() -> None:
+def test_lane_held_records_leave_the_window() -> None:
     """A batch that a stage keeps in its own budget takes no bytes and no place."""
     lane = _lane()
     lane.admit(_records(range(9)))
     _starts(lane)
 
-    lane.hold(60)
+    lane.hold([0, 1, 2, 3, 4, 5])
+    lane.hold([4])
 
     assert lane.window_bytes == 30
     assert [chunk.is_held for chunk in lane.started] == [True, True]
@@ -128,15 +129,27 @@ def test_lane_held_bytes_leave_the_window() -> None:
 
 
 def test_lane_partly_held_batch_keeps_its_place() -> None:
-    """Bytes leave the window at once, the place only with the last of them."""
+    """Bytes leave the window at once, the place only with the last record."""
     lane = _lane()
     lane.admit(_records(range(9)))
     _starts(lane)
 
-    lane.hold(20)
+    lane.hold([0, 1])
 
     assert lane.window_bytes == 70
     assert _starts(lane) == []
+
+
+def test_lane_batch_is_held_when_the_rest_of_it_is_finished() -> None:
+    """A stage that was given only what is unfinished of a batch cannot hold more than that."""
+    lane = _lane()
+    lane.admit(_records(range(9)))
+    _starts(lane)
+    lane.finish([0])
+
+    lane.hold([1, 2])
+
+    assert _starts(lane) == [[6, 7, 8]]
 
 
 def test_lane_stuck_starts_nothing_until_released() -> None:
@@ -242,7 +255,7 @@ def test_lane_tells_of_every_change() -> None:
     chunk = lane.start_next()
     assert chunk is not None
 
-    lane.hold(10)
+    lane.hold([0])
     lane.finish([0])
     lane.end(chunk)
     lane.end(chunk)

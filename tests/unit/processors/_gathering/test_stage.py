@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
 
@@ -16,6 +15,7 @@ from bridge.core import (
     Malformed,
     Origin,
     Overloaded,
+    PartitionListener,
     Receipt,
     Refused,
     Settings,
@@ -23,7 +23,6 @@ from bridge.core import (
     State,
     Unavailable,
 )
-from bridge.flow import PartitionListener
 from bridge.processors._gathering import Bounds, ContextTaker, Delivery, Gathering
 from bridge.testing import (
     FakeCustody,
@@ -37,18 +36,6 @@ from bridge.testing import (
 from tests.unit.processors._gathering.conftest import Rig, ToldJudge, request, spans_in, trace_id
 
 A, B, C = (trace_id(number) for number in range(1, 4))
-
-
-@dataclass
-class Partition(FakeCustody):
-    """A custody that knows whether its log was read to the end, and whether it was lost."""
-
-    epoch: int = 1
-    closed: bool = False
-    at_end: bool = False
-
-    def caught_up(self) -> bool:
-        return self.at_end
 
 
 class Bench:
@@ -80,7 +67,7 @@ class Bench:
             wait_for_room=wait_for_room,
             read_back_s=15.0,
         )
-        self.custody = Partition()
+        self.custody = FakeCustody()
         self.offset = 0
 
     def records(self, *bodies: bytes, at_s: float = 0.0) -> Batch:
@@ -155,14 +142,14 @@ async def test_stage_finishes_records_before_their_batch() -> None:
         task.cancel()
 
 
-async def test_stage_takes_the_bytes_of_a_batch_into_its_own_budget() -> None:
+async def test_stage_takes_records_into_its_own_budget() -> None:
     """The source's window must not count what waits for later records."""
     async with running() as bench:
         batch = bench.records(request((A, 1)))
         task = bench.deliver(batch)
         await settle()
 
-        assert len(batch.body) == bench.custody.held_bytes
+        assert bench.custody.held == [0]
         task.cancel()
 
 
@@ -175,6 +162,18 @@ async def test_stage_answers_otlp_on_entry() -> None:
         await bench.clock.advance(11.0)
 
         assert ACCEPTED is receipt
+        assert bench.came_out == [(A, 1)]
+
+
+async def test_stage_keeps_durable_data_without_records_until_it_is_delivered() -> None:
+    """Whoever delivers without a deadline keeps custody meanwhile, known offsets or not."""
+    async with running() as bench:
+        task = bench.deliver(Batch(Signal.TRACES, request((A, 1)), 1, Origin("sampler")))
+        await bench.clock.advance(5.0)
+        assert not task.done()
+        await bench.clock.advance(6.0)
+
+        assert task.result() is ACCEPTED
         assert bench.came_out == [(A, 1)]
 
 
@@ -395,7 +394,9 @@ async def test_stage_stop_decides_otlp_and_gives_kafka_back() -> None:
 async def test_stage_stop_drops_otlp_traces_if_told() -> None:
     """`drop_pending_traces_on_shutdown` counts them."""
     async with running(drop_at_stop=True) as bench:
-        await bench.stage.deliver(Batch(Signal.TRACES, request((A, 1)), 1, Origin("otlp")))
+        await bench.stage.deliver(
+            Batch(Signal.TRACES, request((A, 1)), 1, otlp_origin(bench.clock))
+        )
         await bench.stop()
 
         assert bench.came_out == []
@@ -407,7 +408,7 @@ async def test_stage_stop_ends_at_its_deadline() -> None:
     bench = Bench(ToldJudge(everything=True), FakeStage())
     await bench.stage.start()
     bench.downstream.hold()
-    await bench.stage.deliver(Batch(Signal.TRACES, request((A, 1)), 1, Origin("otlp")))
+    await bench.stage.deliver(Batch(Signal.TRACES, request((A, 1)), 1, otlp_origin(bench.clock)))
     await bench.stop(0.01)
 
     assert bench.downstream.cancelled == 1
@@ -442,7 +443,7 @@ async def test_stage_reports_a_fault_of_its_own() -> None:
     """A task that fails takes the service down loudly instead of standing still."""
     bench = Bench(ToldJudge(everything=True), FakeStage(otherwise=ZeroDivisionError("a fault")))
     await bench.stage.start()
-    await bench.stage.deliver(Batch(Signal.TRACES, request((A, 1)), 1, Origin("otlp")))
+    await bench.stage.deliver(Batch(Signal.TRACES, request((A, 1)), 1, otlp_origin(bench.clock)))
     await bench.clock.advance(11.0)
 
     assert State.FATAL is bench.settings.host.state  # type: ignore[attr-defined]  # FakeHost has it.

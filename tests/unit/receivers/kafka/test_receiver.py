@@ -5,31 +5,35 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.core import ConfigError, Deadline, Signal, Status, SystemClock
-from bridge.flow import Partition
+from bridge.core import ConfigError, Custody, Deadline, Signal, Status, SystemClock
 from bridge.receivers.kafka import FACTORY, KafkaReceiver, KafkaReceiverOptions
 from bridge.testing import FakeHost, FakeStage, make_settings, trace_request
 from tests.unit.receivers.kafka.lanes import source_record, started
 
 
-class Listening(FakeStage):
-    """A stage that hears of partitions."""
+class Listening:
+    """A stage somewhere behind that hears of partitions."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.heard: list[tuple[str, int]] = []
 
-    def partition_assigned(self, partition: Partition) -> None:
+    def partition_assigned(self, partition: Custody) -> None:
         self.heard.append(("assigned", partition.epoch))
 
-    def partition_revoked(self, partition: Partition) -> None:
+    def partition_revoked(self, partition: Custody) -> None:
         self.heard.append(("revoked", partition.epoch))
 
 
-def _make(stage: Any = None, host: FakeHost | None = None, **section: Any) -> KafkaReceiver:
+def _make(
+    stage: Any = None,
+    host: FakeHost | None = None,
+    listener: Listening | None = None,
+    **section: Any,
+) -> KafkaReceiver:
     section = {"brokers": ["127.0.0.1:1"], "traces": {"topics": ["spans"]}, **section}
     config = KafkaReceiverOptions.model_validate(section)
-    settings = make_settings("kafka", host=host)
+    listeners = {Signal.TRACES: listener} if listener else None
+    settings = make_settings("kafka", host=host, listeners=listeners)
     receiver = FACTORY.create(config, settings, {Signal.TRACES: stage or FakeStage()})
     assert isinstance(receiver, KafkaReceiver)
     return receiver
@@ -37,14 +41,14 @@ def _make(stage: Any = None, host: FakeHost | None = None, **section: Any) -> Ka
 
 def test_receiver_tells_stages_of_partitions() -> None:
     """A stage that keeps records for long hears when they begin and end to count."""
-    stage = Listening()
-    receiver = _make(stage)
+    listener = Listening()
+    receiver = _make(listener=listener)
     lane, _ = started()
 
     receiver.lane_opened(lane)
     receiver.lane_closed(lane)
 
-    assert stage.heard == [("assigned", 1), ("revoked", 1)]
+    assert listener.heard == [("assigned", 1), ("revoked", 1)]
 
 
 def test_receiver_tells_no_others() -> None:

@@ -1,0 +1,27 @@
+"""
+Who in the pipelines wants to hear of partitions.
+
+Found here, where all stages are known, and handed to the receiver: so neither the stages between,
+which may be anybody's, nor a fan-out has to pass anything on (`bridge/adr/0012`).
+"""
+
+from collections.abc import Sequence
+
+from bridge.core import Custody, PartitionListener
+
+
+class Listeners:
+    """Several listeners as one; each is told everything, in the order of their pipelines."""
+
+    def __init__(self, listeners: Sequence[PartitionListener]) -> None:
+        self._listeners = tuple(listeners)
+
+    def partition_assigned(self, partition: Custody) -> None:
+        """Batches of *partition* begin to come."""
+        for listener in self._listeners:
+            listener.partition_assigned(partition)
+
+    def partition_revoked(self, partition: Custody) -> None:
+        """The assignment of *partition* ended."""
+        for listener in self._listeners:
+            listener.partition_revoked(partition)
