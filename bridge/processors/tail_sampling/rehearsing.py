@@ -91,11 +91,22 @@ class _Reader:
 
     topic: str
     partition: int
+    epoch: int = 1
+    closed: bool = False
+
+    @property
+    def assignment(self) -> object:
+        """The reader itself: there is one of each partition."""
+        return self
+
+    def caught_up(self) -> bool:
+        """Whoever reads says when the end is reached."""
+        return False
 
     def finish(self, offsets: Iterable[int]) -> None:
         """Nobody keeps a book."""
 
-    def hold(self, body_bytes: int) -> None:
+    def hold(self, offsets: Iterable[int]) -> None:
         """Nobody keeps a window."""
 
 
