@@ -25,6 +25,7 @@ _VERBS = (
     ("graph", "bridge.cli.graph:graph", "Draw the pipelines."),
     ("demo", "bridge.cli.demo:demo", "Run the whole bridge on this machine, without Kafka."),
     ("health", "bridge.cli.health:health", "Ask a running bridge whether it does its work."),
+    ("doctor", "bridge.cli.doctor:doctor", "Look at brokers, rights, topics, backends, machine."),
     ("lag", "bridge.cli.lag:lag", "Show how far the Kafka receivers are behind."),
     ("dlq", "bridge.cli.dlq:app", "List, show, replay and skip dead letters."),
     ("try", "bridge.cli.try_:try_", "Put spans through a processor and see what becomes of them."),
@@ -65,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             The command line without the program; `None` takes the process's.
 
     Raises:
-        SystemExit: Always. 0 success, 64 wrong usage, 69 something is not available, 75 try
-            again, 77 not permitted, 78 the configuration cannot be run.
+        SystemExit: Always. 0 success, 1 warnings were found, 64 wrong usage, 69 something is not
+            available, 75 try again, 77 not permitted, 78 the configuration cannot be run.
     """
     raise SystemExit(dispatch(sys.argv[1:] if arguments is None else arguments))
 

@@ -3,6 +3,8 @@
 from bridge.core import BridgeError, ConfigError, Denied, Retryable
 
 EXIT_OK = 0
+EXIT_WARNINGS = 1
+"""It works, and something was found that will hurt some day."""
 EXIT_USAGE = 64
 """The command line makes no sense, or names something that does not exist."""
 EXIT_UNAVAILABLE = 69

@@ -11,6 +11,7 @@ from bridge.config import CODES, Explanation, UnknownKeyError
 from bridge.config import explain as explain_key
 
 _WIDTH_MAX = 100
+_DOCTOR = "BR-3"  # What ``otlp-bridge doctor`` finds; the rest is what ``validate`` says.
 
 
 def explain(key: str, *, output: Output = "text") -> int:
@@ -41,10 +42,15 @@ def explain(key: str, *, output: Output = "text") -> int:
 
 
 def _explain_code(name: str, output: Output) -> int:
-    code = CODES.get(name)
+    codes = CODES
+    if name.startswith(_DOCTOR):
+        from bridge.service.doctor import DOCTOR_CODES
+
+        codes = DOCTOR_CODES
+    code = codes.get(name)
     if code is None:
-        near = difflib.get_close_matches(name, CODES, 3)
-        print_failure(f"there is no code {name}", f"there is {', '.join(near or CODES)}", output)
+        near = difflib.get_close_matches(name, codes, 3)
+        print_failure(f"there is no code {name}", f"there is {', '.join(near or codes)}", output)
         return EXIT_USAGE
     if output == "json":
         print_json({"code": name, "meaning": code.meaning, "fix": code.fix})

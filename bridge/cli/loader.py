@@ -18,3 +18,16 @@ def load_or_print(
     except ConfigErrors as error:
         print_problems(error.problems, output)
         return None
+
+
+def quiet_logs() -> None:
+    """
+    Let only errors of our own be logged, on standard error.
+
+    A verb that asks says itself what went wrong; a library's lines would say it again, and the
+    default of one of them is standard output, where JSON is expected.
+    """
+    from bridge.config import LogSettings
+    from bridge.telemetry import configure_logging
+
+    configure_logging(LogSettings(level="error"))

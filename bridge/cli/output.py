@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, TextIO
 
 from bridge.config import STYLES, Problem, render_json, render_plain, segments
@@ -39,6 +40,22 @@ def print_problems(problems: Sequence[Problem], output: Output) -> None:
 def wants_colours(stream: TextIO) -> bool:
     """Whether *stream* is a terminal and nobody asked for plain text (``NO_COLOR``)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress(output: Output) -> Iterator[Callable[[str], None]]:
+    """
+    Tell what is being done, in one line of standard error that is gone at the end.
+
+    Only on a terminal: nothing reads a line that changes in a pipe or a log.
+    """
+    if output == "json" or not sys.stderr.isatty():
+        yield lambda part: None
+        return
+    try:
+        yield lambda part: print(f"\r\x1b[K{part} ...", end="", file=sys.stderr, flush=True)
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _is_error(problem: Problem) -> bool:

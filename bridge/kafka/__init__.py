@@ -13,6 +13,14 @@ from bridge.kafka.dead_letter import DeadLetterWriter
 from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.errors import is_denied, map_kafka_error
 from bridge.kafka.flusher import Flusher, FlushEvents, FlushOptions
+from bridge.kafka.inspection import (
+    NO_COORDINATOR,
+    ClusterFacts,
+    GroupFacts,
+    PartitionFacts,
+    TopicFacts,
+    inspect_cluster,
+)
 from bridge.kafka.lag import PartitionLag, read_lag
 from bridge.kafka.lane_runner import LaneHandler, Windows
 from bridge.kafka.letter_box import Filed, LetterBox
@@ -21,6 +29,7 @@ from bridge.kafka.partitioners import Hasher, partition_of, placer, trace_partit
 from bridge.kafka.producer import Opening, Producer
 from bridge.kafka.raw_producer import RawProducer, Written
 from bridge.kafka.record_batch import Headers, OutRecord, encoded_size, value_bytes_max
+from bridge.kafka.record_sample import SampledRecord, sample_records
 from bridge.kafka.retained import Stretch, read_retained
 from bridge.kafka.session import SourceOptions
 from bridge.kafka.skipping import read_skips, write_skip
@@ -38,6 +47,15 @@ __all__ = [
     # How far a group is.
     "read_lag",
     "PartitionLag",
+    # What a cluster says of itself.
+    "inspect_cluster",
+    "ClusterFacts",
+    "TopicFacts",
+    "PartitionFacts",
+    "GroupFacts",
+    "NO_COORDINATOR",
+    "sample_records",
+    "SampledRecord",
     # What a log still holds.
     "read_retained",
     "Stretch",
