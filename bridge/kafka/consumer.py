@@ -20,6 +20,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from bridge.flow import Lane
+from bridge.kafka.fetched import read_by_ourselves
 from bridge.kafka.presence import missing_topics
 
 log = structlog.get_logger()
@@ -137,6 +138,7 @@ class ConsumerClient:
         )
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await self._consumer.start()
+        read_by_ourselves(self._consumer._fetcher)
 
     def subscribe(self, subscription: Subscription, listener: ConsumerRebalanceListener) -> None:
         """Join the group for these topics, or leave and join again for others."""
