@@ -5,9 +5,11 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from tests.kafka_server import KafkaServer
 
@@ -73,13 +75,23 @@ class Kafka:
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """The offset that *group* reads next, of every partition where it committed one."""
-        async with self.admin() as admin:
-            found = await admin.list_consumer_group_offsets(group)
+        async with self.admin() as admin, asyncio.timeout(READY_TIMEOUT_S):
+            found = await self._group_offsets(admin, group)
         return {
             partition.partition: entry.offset
             for partition, entry in found.items()
             if partition.topic == topic and entry.offset >= 0
         }
+
+    async def _group_offsets(self, admin: AIOKafkaAdminClient, group: str) -> Any:
+        while True:
+            try:
+                return await admin.list_consumer_group_offsets(group)
+            except KafkaError as error:
+                # A young cluster has no coordinators yet: the question brings them into being.
+                if not error.retriable:
+                    raise
+                await asyncio.sleep(0.05)
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:

@@ -80,6 +80,17 @@ class PartitionListener(Protocol):
     wherever it stands: `bridge/service` finds it and tells the receiver (`Settings.listeners`).
     """
 
+    @property
+    def read_back_s(self) -> float:
+        """
+        Seconds of record time that are read again when a partition is taken over; 0 for none.
+
+        Records from so long before the first unfinished one come as context (`Origin.context`), and
+        so do those beyond it that an earlier owner finished: in the order of their offsets, before
+        and among the others. Their `deliver` is answered at once.
+        """
+        ...
+
     def partition_assigned(self, partition: Custody) -> None:
         """Batches of *partition* begin to come; called before the first of them."""
         ...

@@ -97,12 +97,18 @@ class Origin:
     `deadline` is when whoever sent the batch stops waiting; `None` means nobody does: the batch is
     retried without end, as everything from Kafka is. `records` and `custody` are set for batches
     read from one Kafka partition, records by ascending offset.
+
+    `context` marks records that were finished before and are only to be looked at, by a stage that
+    judges later ones with them. They travel like others, so that stages before that one change them
+    alike; they end there, and come to no pipeline without a `PartitionListener`. What looks at them
+    in between must not deliver them elsewhere.
     """
 
     source: str
     deadline: Deadline | None = None
     custody: Custody | None = None
     records: tuple[Record, ...] = ()
+    context: bool = False
 
     @property
     def durable(self) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -43,6 +43,7 @@ class _Branch:
     retries: Counter
     refused_items: Counter
     waited_s: Counter
+    takes_context: bool
 
 
 @dataclass(slots=True)
@@ -83,6 +84,7 @@ class FanOut:
         metrics: Metrics,
         backoff: Backoff = BRANCH_BACKOFF,
         draw: Callable[[], float] = random.random,
+        context: Collection[str] = (),
     ) -> None:
         """
         Args:
@@ -90,13 +92,17 @@ class FanOut:
                 Where the branches part: the pipeline or the receiver.
             branches:
                 The stages by the name that metrics, logs and errors call them.
+            context:
+                Names of the branches that get records which were finished before; the others
+                would deliver them again.
         """
         self._name = name
         self._clock = clock
         self._backoff = backoff
         self._draw = draw
         self._branches = tuple(
-            _branch(name, branch, stage, metrics) for branch, stage in branches.items()
+            _branch(name, branch, stage, metrics, takes_context=branch in context)
+            for branch, stage in branches.items()
         )
 
     async def deliver(self, batch: Batch) -> Receipt:
@@ -115,15 +121,18 @@ class FanOut:
             Cancels every branch that is unfinished; finished ones keep what they took.
         """
         origin, shared = batch.origin, None
-        views: Iterable[Batch] = [batch] * len(self._branches)
-        if origin.custody is not None:
-            shared = SharedCustody(origin.custody, batch, len(self._branches))
+        branches = self._branches
+        if origin.context:
+            branches = tuple(branch for branch in branches if branch.takes_context)
+        views: Iterable[Batch] = [batch] * len(branches)
+        if origin.custody is not None and not origin.context:
+            shared = SharedCustody(origin.custody, batch, len(branches))
             views = shared.views(batch)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._run(number, branch, view, shared))
-                    for number, (branch, view) in enumerate(zip(self._branches, views, strict=True))
+                    for number, (branch, view) in enumerate(zip(branches, views, strict=True))
                 ]
         finally:
             if shared is not None:
@@ -194,7 +203,9 @@ class FanOut:
         last.branch.waited_s.add(last.ended_s - second.ended_s)
 
 
-def _branch(fan_out: str, name: str, stage: Stage, metrics: Metrics) -> _Branch:
+def _branch(
+    fan_out: str, name: str, stage: Stage, metrics: Metrics, *, takes_context: bool
+) -> _Branch:
     labels = {"fan_out": fan_out, "branch": name}
     return _Branch(
         name,
@@ -202,6 +213,7 @@ def _branch(fan_out: str, name: str, stage: Stage, metrics: Metrics) -> _Branch:
         retries=metrics.counter("bridge_fan_out_retries", labels),
         refused_items=metrics.counter("bridge_fan_out_refused_items", labels),
         waited_s=metrics.counter("bridge_fan_out_waited_seconds", labels),
+        takes_context=takes_context,
     )
 
 

@@ -38,7 +38,8 @@ class ReadRecord:
     """
     One record, ready to be delivered; `fault` says that it cannot be.
 
-    `body` is the OTLP request in it. `record` is kept for the dead letter.
+    `body` is the OTLP request in it. `record` is kept for the dead letter. The lane sets `context`
+    on what was finished before and is only to be looked at.
     """
 
     offset: int
@@ -48,6 +49,7 @@ class ReadRecord:
     metadata: Metadata
     record: SourceRecord
     fault: Permanent | None = None
+    context: bool = False
 
     @property
     def size(self) -> int:
@@ -69,6 +71,11 @@ class Chunk:
     held: set[int] = field(default_factory=set)
     held_bytes: int = 0
     busy: bool = False
+
+    @property
+    def context(self) -> bool:
+        """Whether its records were finished before and are only to be looked at."""
+        return self.entries[0].context
 
     @property
     def is_held(self) -> bool:
@@ -117,10 +124,15 @@ class Lane:
     last_commit: tuple[int, str] | None = None
     stuck: dict[int, str] = field(default_factory=dict)
     skipped: int = 0
+    context_records: int = 0
     newest_ms: int = 0
     _queue: deque[Chunk] = field(default_factory=deque)
     _started: dict[Chunk, None] = field(default_factory=dict)
     _active: dict[Chunk, None] = field(default_factory=dict)
+    # Where unfinished records begin, what was seen of the log, and whether finished ones count.
+    _start: int = 0
+    _seen_next: int = 0
+    _with_context: bool = False
     _window_bytes: int = 0
 
     def __repr__(self) -> str:
@@ -155,9 +167,25 @@ class Lane:
         idle = self.opened and not (self.paused or self.draining or self._queue)
         return idle and self.at_end(self)
 
-    def open(self, start: int, islands: Iterable[Run] = ()) -> None:
-        """Begin with *start*, leaving out what an earlier owner finished."""
+    @property
+    def position(self) -> int:
+        """The offset from which reading has to go on."""
+        return self._seen_next if self._seen_next < self._start else self.book.read_next
+
+    def open(
+        self, start: int, islands: Iterable[Run] = (), context_start: int | None = None
+    ) -> None:
+        """
+        Begin with *start*, leaving out what an earlier owner finished.
+
+        Args:
+            context_start:
+                At most *start*: where reading begins, if what was finished is to be looked at.
+        """
         self.book = Watermark(start, islands)
+        self._start = start
+        self._seen_next = start if context_start is None else context_start
+        self._with_context = context_start is not None
         self.opened = True
 
     def admit(self, entries: Iterable[ReadRecord]) -> None:
@@ -168,9 +196,14 @@ class Lane:
         size = 0
         for entry in entries:
             self.newest_ms = max(self.newest_ms, entry.timestamp_ms)
+            seen = entry.offset < self._seen_next
+            self._seen_next = max(self._seen_next, entry.offset + 1)
             if not self.book.read(entry.offset):
-                self.skipped += 1
-                continue
+                self.skipped += entry.offset >= self._start
+                if seen or not self._with_context or entry.fault is not None:
+                    continue
+                entry.context = True
+                self.context_records += 1
             grown = size + entry.size
             if part and not (_may_share(part[-1], entry) and grown <= self.limits.batch_bytes_max):
                 self._enqueue(part, size)
@@ -186,7 +219,11 @@ class Lane:
             return None
         if len(self._active) >= self.limits.batches_max:
             return None
-        chunk = self._queue.popleft()
+        chunk = self._queue[0]
+        # Context keeps its place among the others: what comes after it is judged with it.
+        if self._active and (chunk.context or next(iter(self._active)).context):
+            return None
+        self._queue.popleft()
         self._started[chunk] = self._active[chunk] = None
         return chunk
 
@@ -272,4 +309,5 @@ def _overlaps(chunk: Chunk, offsets: set[int]) -> bool:
 
 
 def _may_share(one: ReadRecord, other: ReadRecord) -> bool:
-    return one.fault is None and other.fault is None and one.metadata == other.metadata
+    sound = one.fault is None and other.fault is None and one.context == other.context
+    return sound and one.metadata == other.metadata

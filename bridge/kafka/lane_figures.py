@@ -49,6 +49,11 @@ class LaneFigures:
         labels = self.labels(lane.topic, lane.partition)
         self._metrics.counter("bridge_kafka_receiver_redeliveries_skipped", labels).add(records)
 
+    def read_back(self, lane: Lane, records: int) -> None:
+        """*records* that were finished before were read as context."""
+        labels = self.labels(lane.topic, lane.partition)
+        self._metrics.counter("bridge_kafka_receiver_context_records", labels).add(records)
+
     def show(self, lane: Lane) -> None:
         """Begin to show *lane*, in place of an earlier assignment of its partition."""
         end = self._ends[lane.topic, lane.partition] = LogEnd()

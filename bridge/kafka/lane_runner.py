@@ -39,6 +39,15 @@ class LaneHandler(Protocol):
         """Reading of *lane* begins."""
         ...
 
+    def read_back_s(self, lane: Lane) -> float:
+        """
+        Seconds of record time before the first unfinished record that are read as context.
+
+        Those records, and finished ones beyond, come in chunks of their own (`Chunk.context`).
+        0 if nobody wants them.
+        """
+        ...
+
     def lane_closed(self, lane: Lane) -> None:
         """The assignment of *lane* ended; called only for lanes that were opened."""
         ...
@@ -126,10 +135,12 @@ class LaneRunner:
 
     def take_entries(self, lane: Lane, entries: Sequence[ReadRecord]) -> None:
         """The same for records that were read already."""
-        before = lane.skipped
+        skipped, context = lane.skipped, lane.context_records
         lane.admit(entries)
-        if lane.skipped > before:
-            self._figures.skipped(lane, lane.skipped - before)
+        if lane.skipped > skipped:
+            self._figures.skipped(lane, lane.skipped - skipped)
+        if lane.context_records > context:
+            self._figures.read_back(lane, lane.context_records - context)
         self._pump(lane)
 
     async def drain(self, lanes: Iterable[Lane], deadline: Deadline) -> None:

@@ -142,7 +142,7 @@ class Poller:
         for partition, lane in self._runner.lanes.items():
             suspect = self._suspects.get(partition)
             if lane.opened and (suspect is None or suspect.damaged_from is None):
-                self._client.seek(partition, lane.book.read_next)
+                self._client.seek(partition, lane.position)
 
     def _raise_unless_about_data(self, error: Exception) -> None:
         """What a dead consumer raises says nothing about records, and is raised for ever."""

@@ -18,6 +18,7 @@ from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.lane_figures import LaneFigures
 from bridge.kafka.lane_runner import LaneHandler, LaneRunner, Windows
 from bridge.kafka.poller import Poller
+from bridge.kafka.read_back import Unfinished, find_context
 from bridge.kafka.rebalance import Rebalance
 from bridge.kafka.skipping import read_skips
 from bridge.kafka.trouble import Troubles
@@ -221,8 +222,7 @@ class Session:
         while waiting := [lane for lane in lanes if not lane.closed and not lane.opened]:
             where = {TopicPartition(lane.topic, lane.partition): lane for lane in waiting}
             try:
-                committed = await self._client.committed(where)
-                bounds = await self._client.log_bounds(where)
+                beginnings, contexts = await self._beginnings(where)
             except (kafka.KafkaError, OSError) as error:
                 self._troubles.raised("offsets", error, what="look where to begin")
                 await self._clock.sleep(RETRY_INTERVAL_S)
@@ -231,17 +231,33 @@ class Session:
             for partition, lane in where.items():
                 if lane.closed:
                     continue
-                beginning = choose_beginning(
-                    committed.get(partition),
-                    *bounds[partition],
-                    self._options.initial,
-                    use_islands=self._options.islands,
-                )
+                beginning = beginnings[partition]
                 _log_beginning(lane, beginning)
                 self._rebalance.lost(lane, beginning.lost_records)
-                lane.open(beginning.start, beginning.islands)
-                self._client.seek(partition, beginning.start)
+                lane.open(beginning.start, beginning.islands, contexts.get(partition))
+                self._client.seek(partition, lane.position)
                 runner.opened(lane)
+
+    async def _beginnings(
+        self, lanes: Mapping[TopicPartition, Lane]
+    ) -> tuple[dict[TopicPartition, Beginning], dict[TopicPartition, int]]:
+        """Where to begin with each, and where to read from if some stage wants to see before it."""
+        committed = await self._client.committed(lanes)
+        bounds = await self._client.log_bounds(lanes)
+        beginnings, wanted = {}, {}
+        for partition, lane in lanes.items():
+            commit = committed.get(partition)
+            beginning = beginnings[partition] = choose_beginning(
+                commit,
+                *bounds[partition],
+                self._options.initial,
+                use_islands=self._options.islands,
+            )
+            back_s = self._handler.read_back_s(lane)
+            if commit is not None and back_s > 0:
+                wanted[partition] = Unfinished(beginning.start, *bounds[partition], back_s)
+        contexts = await find_context(self._options.connection, wanted) if wanted else {}
+        return beginnings, contexts
 
     def _reopen(self, partitions: list[TopicPartition]) -> None:
         """The log does not have what we wanted to read: look where to begin again."""

@@ -5,7 +5,7 @@ Sinks are built first, because every stage is built with the stage behind it. No
 here and nothing waits: `Service` does that, in the order that `Assembly` gives.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -161,7 +161,7 @@ class Assembler:
         downstream = {
             signal: next(iter(stages.values()))
             if len(stages) == 1
-            else self._fan_out(str(component_id), stages)
+            else self._fan_out(str(component_id), stages, self._hearing)
             for signal, stages in by_signal.items()
         }
         told = {signal: Listeners(listeners) for signal, listeners in listening.items()}
@@ -169,8 +169,14 @@ class Assembler:
         receiver: Receiver = self._create(configured, settings, downstream)
         return Part(name, receiver)
 
-    def _fan_out(self, name: str, branches: Mapping[str, Stage]) -> Stage:
-        return FanOut(name, branches, clock=self._clock, metrics=self._metrics)
+    @property
+    def _hearing(self) -> list[str]:
+        return [str(pipeline_id) for pipeline_id, heard in self._listeners.items() if heard]
+
+    def _fan_out(
+        self, name: str, branches: Mapping[str, Stage], context: Collection[str] = ()
+    ) -> Stage:
+        return FanOut(name, branches, clock=self._clock, metrics=self._metrics, context=context)
 
     def _settings(self, configured: ComponentConfig, pipeline: str = "") -> tuple[Settings, str]:
         name = f"{configured.kind}/{configured.id}"

@@ -16,6 +16,11 @@ class Listeners:
     def __init__(self, listeners: Sequence[PartitionListener]) -> None:
         self._listeners = tuple(listeners)
 
+    @property
+    def read_back_s(self) -> float:
+        """What the most demanding one wants."""
+        return max((listener.read_back_s for listener in self._listeners), default=0.0)
+
     def partition_assigned(self, partition: Custody) -> None:
         """Batches of *partition* begin to come."""
         for listener in self._listeners:

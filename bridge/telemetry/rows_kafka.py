@@ -121,6 +121,12 @@ KAFKA_RECEIVER = (
         "Records read again and not delivered, since they were finished before.",
         *("receiver", "topic", "partition"),
     ),
+    row(
+        "bridge_kafka_receiver_context_records",
+        COUNTER,
+        "Finished records read again for a sampler to judge later ones with; none is delivered.",
+        *("receiver", "topic", "partition"),
+    ),
     row("bridge_kafka_receiver_rebalances", COUNTER, "Assignments of the group.", "receiver"),
     row("bridge_kafka_receiver_commits", COUNTER, "Commits that the broker took.", "receiver"),
     row(

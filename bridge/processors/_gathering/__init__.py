@@ -14,7 +14,6 @@ from bridge.processors._gathering.lane import Lane, Moment, Waits
 from bridge.processors._gathering.native import compiled
 from bridge.processors._gathering.request import framed_spans, request_grouped, request_in_order
 from bridge.processors._gathering.schema import Field, Reader, make_reader
-from bridge.processors._gathering.seam import ContextTaker
 from bridge.processors._gathering.stage import Delivery, Gathering
 from bridge.processors._gathering.telemetry import CAUSES, Shared, Telemetry
 from bridge.processors._gathering.trace import Parts, Trace
@@ -35,7 +34,6 @@ __all__ = [
     # The stage around it.
     "Gathering",
     "Delivery",
-    "ContextTaker",
     "Telemetry",
     "Shared",
     "CAUSES",

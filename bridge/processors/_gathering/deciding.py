@@ -149,13 +149,16 @@ class Decider:
     ) -> None:
         """Let a range of spans follow the decision that is remembered about their trace."""
         start, stop, spans = found
+        if chunk[3].batch.context:
+            self.telemetry.context_ranges.value += 1
+            return
         decided_s = self.caches.sampled.get(trace_id)
         sampled = decided_s is not None
         if decided_s is None:
             decided_s = self.caches.not_sampled.get(trace_id) or self.now.steady_s
         self._shared.early_releases[sampled].value += spans
         self._shared.late_age.observe(max(0.0, self.now.steady_s - decided_s))
-        if sampled and not chunk[3].batch.context:
+        if sampled:
             late = Trace(trace_id)
             late.parts, late.spans, late.decided = [chunk, start, stop], spans, True
             late.size_bytes = stop - start

@@ -71,7 +71,7 @@ class Gathering:
         wait_for_room:
             Whether OTLP senders wait while there are as many traces as may be.
         read_back_s:
-            See `seam.ContextTaker`.
+            Seconds of record time that are read back when a partition is taken over.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Gathering:
 
     async def deliver(self, batch: Batch) -> Receipt:
         """
-        Take *batch*.
+        Take *batch*. What is context is looked at and answered at once.
 
         Raises:
             Malformed: If its framing is broken.
@@ -172,6 +172,10 @@ class Gathering:
         Cancellation:
             The partition is forgotten: a source cancels what it has of one only when it loses it.
         """
+        if batch.origin.context:
+            self._engine.take(batch, self._now(), context=True)
+            self._act()
+            return ACCEPTED
         await self._wait_room(batch)
         if self._stopping:
             raise Interrupted("stopping: the batch is given back to its source")
@@ -195,7 +199,7 @@ class Gathering:
             raise
         return ACCEPTED
 
-    # What the source tells, see `bridge.core.PartitionListener` and `seam.ContextTaker`.
+    # What the source tells, see `bridge.core.PartitionListener`.
 
     def partition_assigned(self, partition: Custody) -> None:
         """Nothing to prepare: a lane is made by its first batch."""
@@ -209,16 +213,6 @@ class Gathering:
     def read_back_s(self) -> float:
         """Seconds of record time to read back when a partition is taken over."""
         return self._read_back_s
-
-    def take_context(self, batch: Batch) -> None:
-        """
-        Look at records that were finished before.
-
-        Raises:
-            Malformed: If the framing of the batch is broken.
-        """
-        self._engine.take(batch, self._now(), context=True)
-        self._act()
 
     # Waiting.
 

@@ -67,6 +67,9 @@ class Delivery:
         Cancellation:
             What is not finished comes again, from the committed offset.
         """
+        if chunk.context:
+            await self._show(lane, chunk, route)
+            return
         first_seen_s = self._clock.wall()
         entries = list(chunk.entries)
         if self._marking.on_read:
@@ -85,6 +88,25 @@ class Delivery:
             if error is not None:
                 route.figures.refused.add(entry.items)
                 await self._poison.set_aside(lane, entry, error, route, first_seen_s)
+
+    async def _show(self, lane: Lane, chunk: Chunk, route: Route) -> None:
+        """Let those look at finished records who judge later ones with them; nothing is counted."""
+        batch = make_batch(self._source, lane, chunk.entries, route.signal, context=True)
+        failures = 0
+        while not lane.draining:
+            try:
+                await route.stage.deliver(batch)
+            except (Retryable, Denied) as error:
+                failures += 1
+                await self._clock.sleep(self._wait_s(error, failures))
+                continue
+            except Permanent as error:
+                where = {"topic": lane.topic, "partition": lane.partition}
+                log.info("kafka_context_refused", **where, reason=str(error))
+            except Exception:
+                # It was delivered once; not seeing it again must not hold up what was not.
+                log.exception("kafka_context_failed", topic=lane.topic, partition=lane.partition)
+            return
 
     async def _deliver_batch(
         self, lane: Lane, chunk: Chunk, entries: Sequence[ReadRecord], route: Route
@@ -149,7 +171,14 @@ class Delivery:
         return self._backoff.wait_s(failures, hint_s, self._draw())
 
 
-def make_batch(source: str, lane: Lane, entries: Sequence[ReadRecord], signal: Signal) -> Batch:
+def make_batch(
+    source: str,
+    lane: Lane,
+    entries: Sequence[ReadRecord],
+    signal: Signal,
+    *,
+    context: bool = False,
+) -> Batch:
     """One batch of consecutive records of *lane*, with the place of each in its body."""
     records, position, items = [], 0, 0
     for entry in entries:
@@ -161,4 +190,5 @@ def make_batch(source: str, lane: Lane, entries: Sequence[ReadRecord], signal: S
     if len(entries) == 1:
         metadata = with_offset(metadata, entries[0].offset)
     body = wire.join([entry.body for entry in entries])
-    return Batch(signal, body, items, Origin(source, None, lane, tuple(records)), metadata)
+    origin = Origin(source, None, lane, tuple(records), context)
+    return Batch(signal, body, items, origin, metadata)

@@ -100,6 +100,11 @@ class KafkaReceiver:
         """Deliver a chunk. Called by the source, which owns the task."""
         await self._delivery.deliver(lane, chunk, self._route_of(lane.topic))
 
+    def read_back_s(self, lane: Lane) -> float:
+        """What the stages behind us want to see again. Called by the source."""
+        listener = self._listener_of(lane)
+        return 0.0 if listener is None else listener.read_back_s
+
     def lane_opened(self, lane: Lane) -> None:
         """Tell the stages behind us that want to know."""
         if (listener := self._listener_of(lane)) is not None:

@@ -218,3 +218,18 @@ async def test_custody_views_are_of_one_assignment(clock, figures, told, a_batch
     seen = [batch.origin.custody for batch in (*one.got, *two.got)]
     assert len(seen) == 4
     assert all(view.assignment is book.assignment for view in seen)
+
+
+async def test_context_goes_only_to_branches_that_want_it(clock, figures, told, a_batch) -> None:
+    """A branch that delivers would deliver again what was finished before."""
+    sampler, plain = told(), told()
+    stage = FanOut(
+        "traces", {"s": sampler, "p": plain}, clock=clock, metrics=figures, context=["s"]
+    )
+    book = FakeCustody()
+    batch = with_records(a_batch(), book, [7])
+    await stage.deliver(replace(batch, origin=replace(batch.origin, context=True)))
+
+    assert [batch.origin.context for batch in sampler.got] == [True]
+    assert plain.got == []
+    assert (book.finished, book.held) == ([], [])

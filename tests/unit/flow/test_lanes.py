@@ -262,3 +262,61 @@ def test_lane_tells_of_every_change() -> None:
 
     assert told == [lane, lane, lane]
     assert repr(lane) == "Lane(spans/0, epoch=1, 0 started, 0 queued, 0 bytes)"
+
+
+def test_lane_reads_what_was_finished_as_context() -> None:
+    """Records before the first unfinished one, and islands, come in their place as context."""
+    lane = Lane("spans", 3, 1, LIMITS)
+    lane.open(3, [(5, 6)], context_start=1)
+    lane.paused = False
+    assert lane.position == 1
+    lane.admit(_records(range(1, 7)))
+    chunks = []
+    while (chunk := lane.start_next()) is not None:
+        chunks.append(([entry.offset for entry in chunk.entries], chunk.context))
+        lane.end(chunk)
+
+    assert chunks == [([1, 2], True), ([3, 4], False), ([5], True), ([6], False)]
+    assert (lane.context_records, lane.skipped, lane.position) == (3, 1, 7)
+    assert lane.book.committed == 3
+
+
+def test_lane_context_goes_alone() -> None:
+    """Nothing starts while context is looked at, and context waits for what was started before."""
+    lane = Lane("spans", 3, 1, LIMITS)
+    lane.open(1, [(2, 3)], context_start=0)
+    lane.admit(_records(range(4)))
+    first = lane.start_next()
+    assert first is not None
+    assert lane.start_next() is None
+    lane.end(first)
+    second = lane.start_next()
+    assert second is not None
+    assert (second.context, lane.start_next()) == (False, None)
+    lane.hold([1])
+
+    third = lane.start_next()
+    assert third is not None
+    assert third.context
+
+
+def test_lane_rewound_in_the_middle_of_context_goes_on_there() -> None:
+    """Context that was read once is not read twice, and what was not is not left out."""
+    lane = Lane("spans", 3, 1, LIMITS)
+    lane.open(5, context_start=1)
+    lane.admit(_records([1, 2]))
+    assert lane.position == 3
+    lane.book.advance(4)
+    assert lane.position == 3
+    lane.admit(_records([2, 3, 4, 5]))
+
+    assert (lane.context_records, lane.position) == (4, 6)
+
+
+def test_lane_context_that_cannot_be_read_is_left_out() -> None:
+    """Its owner has set it aside."""
+    lane = Lane("spans", 3, 1, LIMITS)
+    lane.open(1, context_start=0)
+    lane.admit(_records([0], fault=Malformed("broken")))
+
+    assert (lane.start_next(), lane.context_records) == (None, 0)

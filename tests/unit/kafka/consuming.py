@@ -94,6 +94,7 @@ class FakeHandler:
     work: Callable[[Lane, Chunk], Any] | None = None
     delivered: list[int] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    back_s: float = 0.0
 
     def read(self, lane: Lane, records: Sequence[SourceRecord]) -> list[ReadRecord]:
         return as_read(records)
@@ -104,6 +105,9 @@ class FakeHandler:
         if not lane.closed:
             self.delivered += [entry.offset for entry in chunk.entries]
         lane.finish([entry.offset for entry in chunk.entries])
+
+    def read_back_s(self, lane: Lane) -> float:
+        return self.back_s
 
     def lane_opened(self, lane: Lane) -> None:
         self.events.append(f"opened {lane.topic}/{lane.partition} {lane.epoch}")

@@ -14,6 +14,7 @@ from bridge.kafka import SourceOptions, Subscription, Troubles, Windows
 from bridge.kafka import session as module
 from bridge.kafka.consumer import Committed, Fetching, Membership
 from bridge.kafka.lane_figures import LaneFigures
+from bridge.kafka.read_back import Unfinished
 from bridge.kafka.session import Session
 from bridge.testing import ManualClock, RecordingMetrics, settle
 from tests.unit.kafka.consuming import ONE, TWO, FakeClient, FakeHandler, record
@@ -295,3 +296,25 @@ async def test_session_failure_ends_it(client: Client) -> None:
     assert rig.handler.events[-1] == "closed spans/0 5"
     assert client.stopped_s is not None
     assert (rig.session.phase, rig.session.was_running) == ("ended", True)
+
+
+async def test_session_reads_back_for_stages_that_want_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading begins before the commit, at the place that the brokers tell for that time."""
+    asked: list[Any] = []
+
+    async def find(connection: object, wanted: Any) -> Any:
+        asked.append(wanted)
+        return {ONE: 1}
+
+    monkeypatch.setattr(module, "find_context", find)
+    client.committed_offsets = {ONE: Committed(3, "")}
+    async with Rig(client) as rig:
+        rig.handler.back_s = 35.0
+        rig.session.assign(frozenset({ONE, TWO}))
+        await settle(60)
+
+        assert asked == [{ONE: Unfinished(3, 0, 10, 35.0)}]
+        assert sorted(client.seeks) == [(ONE, 1), (TWO, 0)]
+        assert rig.lane().book.committed == 3

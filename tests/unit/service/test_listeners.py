@@ -29,6 +29,8 @@ class Hearing(Part):
 
     heard: list[tuple[str, str, int]]
 
+    read_back_s = 7.0
+
     def partition_assigned(self, partition: Custody) -> None:
         self.heard.append(("assigned", self.name, partition.epoch))
 
@@ -75,6 +77,7 @@ def test_listener_hears_wherever_it_stands(processors: str, other: str) -> None:
     listener.partition_assigned(FakeCustody(epoch=3))
     listener.partition_revoked(FakeCustody(epoch=3))
 
+    assert listener.read_back_s == 7.0
     assert source.heard == [
         ("assigned", "processors/probe@traces", 3),
         ("revoked", "processors/probe@traces", 3),
@@ -116,5 +119,5 @@ def test_batch_before_a_listener_keeps_records_apart(processors: str, kept: bool
 
 
 def test_listeners_alone_are_nobody() -> None:
-    """An empty group does nothing."""
-    Listeners([]).partition_assigned(FakeCustody())
+    """An empty group wants nothing."""
+    assert Listeners([]).read_back_s == 0.0

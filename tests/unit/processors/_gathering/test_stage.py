@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,7 @@ from bridge.core import (
     State,
     Unavailable,
 )
-from bridge.processors._gathering import Bounds, ContextTaker, Delivery, Gathering
+from bridge.processors._gathering import Bounds, Delivery, Gathering
 from bridge.testing import (
     FakeCustody,
     FakeStage,
@@ -361,7 +362,9 @@ async def test_stage_forgets_a_partition_that_was_closed() -> None:
 async def test_stage_takes_context_and_answers_nobody() -> None:
     """Records that were finished before are looked at only."""
     async with running() as bench:
-        bench.stage.take_context(bench.records(request((A, 1))))
+        batch = bench.records(request((A, 1)))
+        seen = replace(batch, origin=replace(batch.origin, context=True))
+        assert await bench.stage.deliver(seen) is ACCEPTED
         task = bench.deliver(bench.records(request((A, 2))))
         bench.deliver(bench.records(b"", at_s=10.1))
         await settle()
@@ -454,7 +457,6 @@ def test_stage_fulfils_its_protocols() -> None:
     """A source recognizes what it may tell."""
     stage = Bench(ToldJudge(), FakeStage()).stage
 
-    assert isinstance(stage, ContextTaker)
     assert isinstance(stage, PartitionListener)
     assert "0 in flight" in repr(stage)
 

@@ -276,3 +276,49 @@ async def test_delivery_cancelled_finishes_nothing(letters: bool) -> None:
     await asyncio.wait([task])
 
     assert (task.cancelled(), lane.book.committed, chunk.busy) == (True, 0, False)
+
+
+def _context() -> tuple[Lane, Any]:
+    lane, chunk = started(2)
+    for entry in chunk.entries:
+        entry.context = True
+    return lane, chunk
+
+
+async def test_delivery_shows_context_without_counting_it() -> None:
+    """What was finished before is looked at: not accepted again, and nothing is finished by it."""
+    stage = FakeStage()
+    rig = Rig(stage)
+    lane, chunk = _context()
+    await rig.deliver(lane, chunk)
+
+    (batch,) = stage.taken
+    assert batch.origin.context
+    assert batch.origin.custody is lane
+    assert rig.metrics.value("otelcol_receiver_accepted_spans") == 0
+    assert lane.book.committed == 0
+
+
+async def test_delivery_shows_context_again_when_there_was_no_room() -> None:
+    """A refusal that passes is waited for, since what follows is judged with it."""
+    stage = FakeStage(Overloaded("full"))
+    rig = Rig(stage)
+    lane, chunk = _context()
+    task = rig.deliver(lane, chunk)
+    await settle()
+    assert not task.done()
+    await rig.clock.advance(2.0)
+
+    assert task.done()
+    assert len(stage.taken) == 1
+
+
+@pytest.mark.parametrize("error", [Refused("no"), ZeroDivisionError("a fault")])
+async def test_delivery_passes_over_context_that_is_refused(error: Exception) -> None:
+    """It was delivered once: not seeing it again holds nothing up and sets nothing aside."""
+    rig = Rig(FakeStage(error))
+    lane, chunk = _context()
+    await rig.deliver(lane, chunk)
+
+    assert rig.letters.offsets == []
+    assert lane.stuck == {}

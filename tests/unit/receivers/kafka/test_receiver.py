@@ -17,6 +17,8 @@ class Listening:
     def __init__(self) -> None:
         self.heard: list[tuple[str, int]] = []
 
+    read_back_s = 7.0
+
     def partition_assigned(self, partition: Custody) -> None:
         self.heard.append(("assigned", partition.epoch))
 
@@ -48,6 +50,7 @@ def test_receiver_tells_stages_of_partitions() -> None:
     receiver.lane_opened(lane)
     receiver.lane_closed(lane)
 
+    assert receiver.read_back_s(lane) == 7.0
     assert listener.heard == [("assigned", 1), ("revoked", 1)]
 
 
@@ -58,6 +61,7 @@ def test_receiver_tells_no_others() -> None:
 
     receiver.lane_opened(lane)
     receiver.lane_closed(lane)
+    assert receiver.read_back_s(lane) == 0.0
 
 
 async def test_receiver_reads_and_delivers() -> None:
