@@ -10,6 +10,7 @@ from bridge.wire.allowance import COPIED_BYTES_MAX, Allowance
 from bridge.wire.count import count_items
 from bridge.wire.hashes import fnv1a_32, fnv1a_32_many, murmur2, murmur2_many
 from bridge.wire.join import join
+from bridge.wire.limits import ITEMS_MAX, VALUE_DEPTH_LIMIT, VALUE_DEPTH_MAX, RequestLimits
 from bridge.wire.map_hash import resource_key
 from bridge.wire.shallow import parse
 from bridge.wire.split import (
@@ -29,6 +30,10 @@ __all__ = [
     "count_items",
     "join",
     "parse",
+    "RequestLimits",
+    "ITEMS_MAX",
+    "VALUE_DEPTH_MAX",
+    "VALUE_DEPTH_LIMIT",
     # Cutting them.
     "Allowance",
     "COPIED_BYTES_MAX",

@@ -4,9 +4,10 @@
  * count.py are the same in Python, and tests/unit/wire/test_native.py holds one against the other.
  *
  * What is here walks lengths and copies slices. It never follows a length without a check against
- * the end of its enclosing message, recurses nowhere, and gives up (returns None) on whatever
- * protobuf allows but no OTLP sender writes: groups, a known field with another wire type. The
- * Python form then decides, so that there is one definition of the odd cases.
+ * the end of its enclosing message, and recurses no deeper than a limit that it is given. Splitting
+ * gives up (returns None) on whatever protobuf allows but no OTLP sender writes: groups, a known
+ * field with another wire type; the Python form then decides, so that there is one definition of the
+ * odd cases. Counting decides alone, since it stands at the door: what it lets in can be decoded.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
@@ -17,7 +18,7 @@
 
 typedef const uint8_t *Bytes;
 
-typedef enum { OK, BROKEN, ODD, NO_MEMORY } Outcome;
+typedef enum { OK, BROKEN, ODD, NO_MEMORY, TOO_DEEP, TOO_MANY } Outcome;
 
 /* One field of a message: its number, its type, and for lengths-delimited ones its content. */
 typedef struct {
@@ -28,7 +29,8 @@ typedef struct {
     size_t size;   /* of that content */
 } Field;
 
-enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
+enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, START_GROUP = 3, END_GROUP = 4, FIXED32 = 5 };
+enum { GROUPS_MAX = 32 };
 
 static Outcome read_varint(Bytes *at, Bytes end, uint64_t *value)
 {
@@ -48,7 +50,7 @@ static Outcome read_varint(Bytes *at, Bytes end, uint64_t *value)
     return BROKEN;
 }
 
-static Outcome read_field(Bytes *at, Bytes end, Field *field)
+static inline Outcome read_field(Bytes *at, Bytes end, Field *field)
 {
     uint64_t tag, value;
     Outcome outcome;
@@ -58,6 +60,7 @@ static Outcome read_field(Bytes *at, Bytes end, Field *field)
     } else if ((outcome = read_varint(at, end, &tag)) != OK) {
         return outcome;
     }
+    field->number = 0;
     if (tag > 0xFFFFFFFFu || tag >> 3 == 0)
         return ODD; /* decoders differ in what they say of it */
     field->number = (uint32_t)(tag >> 3);
@@ -89,6 +92,41 @@ static Outcome read_field(Bytes *at, Bytes end, Field *field)
     default:
         return ODD; /* groups, and the two types that do not exist */
     }
+}
+
+/* The rest of a group whose start tag was read. Not recursive: the open ones are in an array. */
+static Outcome skip_group(Bytes *at, Bytes end, uint32_t number)
+{
+    uint32_t open[GROUPS_MAX];
+    size_t depth = 0;
+    Field field;
+    open[depth++] = number;
+    while (depth > 0) {
+        Outcome outcome = read_field(at, end, &field);
+        if (outcome == OK)
+            continue;
+        if (outcome != ODD || field.number == 0)
+            return BROKEN;
+        if (field.type == START_GROUP && depth < GROUPS_MAX)
+            open[depth++] = field.number;
+        else if (field.type != END_GROUP || open[--depth] != field.number)
+            return BROKEN;
+    }
+    return OK;
+}
+
+/* What `read_field` called odd: passed over if it is a group, broken if it is what nobody takes. */
+static Outcome pass_over(Bytes *at, Bytes end, const Field *field)
+{
+    if (field->number == 0 || field->type != START_GROUP)
+        return BROKEN;
+    return skip_group(at, end, field->number);
+}
+
+static Outcome read_any_field(Bytes *at, Bytes end, Field *field)
+{
+    Outcome outcome = read_field(at, end, field);
+    return outcome == ODD ? pass_over(at, end, field) : outcome;
 }
 
 /* ---- arrays that grow ---------------------------------------------------------------------- */
@@ -137,7 +175,6 @@ typedef struct {
     uint32_t id_field;
     int partitions, murmur, keyless;
     size_t body; /* the number of the request that is being read, of several */
-    size_t counted; /* items, where only they are wanted: without partitions */
     Bytes last_id; /* of the item before, since a trace's spans often stand together */
     int32_t last_partition;
 } Request;
@@ -229,10 +266,6 @@ static Outcome add_item(Request *request, Field *field, size_t scope)
     Outcome outcome = check_item(field, request->id_field, &id, &id_size);
     if (outcome != OK)
         return outcome;
-    if (request->partitions == 0) {
-        request->counted++; /* only counting: nothing is kept, or empty messages would fill memory */
-        return OK;
-    }
     Item *item = append(&request->items);
     if (item == NULL)
         return NO_MEMORY;
@@ -248,17 +281,9 @@ static Outcome add_item(Request *request, Field *field, size_t scope)
     return OK;
 }
 
-static void forget(Request *request, Array *envelopes, size_t count, size_t slices)
-{
-    if (request->partitions == 0) {
-        envelopes->count = count;
-        request->slices.count = slices;
-    }
-}
-
 static Outcome add_scope(Request *request, Field *group, size_t resource)
 {
-    size_t number = request->scopes.count, slices = request->slices.count;
+    size_t number = request->scopes.count;
     Envelope *scope = append(&request->scopes);
     if (scope == NULL)
         return NO_MEMORY;
@@ -281,13 +306,12 @@ static Outcome add_scope(Request *request, Field *group, size_t resource)
         if (outcome != OK)
             return outcome;
     }
-    forget(request, &request->scopes, number, slices);
     return OK;
 }
 
 static Outcome add_resource(Request *request, Field *group)
 {
-    size_t number = request->resources.count, slices = request->slices.count;
+    size_t number = request->resources.count;
     Envelope *resource = append(&request->resources);
     if (resource == NULL)
         return NO_MEMORY;
@@ -313,7 +337,6 @@ static Outcome add_resource(Request *request, Field *group)
         if (field.number == 2 && (outcome = add_scope(request, &field, number)) != OK)
             return outcome;
     }
-    forget(request, &request->resources, number, slices);
     return OK;
 }
 
@@ -650,27 +673,203 @@ done:
     return result;
 }
 
+/* ---- looking through a request before it is taken ---------------------------------------------- */
+
+/* What a message is, as far as values (AnyValue) can be reached through it. */
+typedef enum {
+    NOTHING, REQUEST, RESOURCE_GROUP, SCOPE_GROUP, RESOURCE, SCOPE, SPAN, EVENT, LINK, LOG, METRIC,
+    NUMBERS, HISTOGRAMS, EXPONENTIALS, SUMMARIES, NUMBER, HISTOGRAM, EXPONENTIAL, SUMMARY, EXEMPLAR,
+    PAIR, VALUE, LIST, MAP, KINDS
+} Kind;
+
+enum { FIELDS_END = 14 }; /* field numbers that matter are below it */
+
+static const uint8_t children[KINDS][FIELDS_END] = {
+    [REQUEST] = {[1] = RESOURCE_GROUP},
+    [RESOURCE_GROUP] = {[1] = RESOURCE, [2] = SCOPE_GROUP},
+    [SCOPE_GROUP] = {[1] = SCOPE}, /* and items, by signal */
+    [RESOURCE] = {[1] = PAIR},
+    [SCOPE] = {[3] = PAIR},
+    [SPAN] = {[9] = PAIR, [11] = EVENT, [13] = LINK},
+    [EVENT] = {[3] = PAIR},
+    [LINK] = {[4] = PAIR},
+    [LOG] = {[5] = VALUE, [6] = PAIR},
+    [METRIC] = {[5] = NUMBERS, [7] = NUMBERS, [9] = HISTOGRAMS, [10] = EXPONENTIALS,
+                [11] = SUMMARIES, [12] = PAIR},
+    [NUMBERS] = {[1] = NUMBER},
+    [HISTOGRAMS] = {[1] = HISTOGRAM},
+    [EXPONENTIALS] = {[1] = EXPONENTIAL},
+    [SUMMARIES] = {[1] = SUMMARY},
+    [NUMBER] = {[5] = EXEMPLAR, [7] = PAIR},
+    [HISTOGRAM] = {[8] = EXEMPLAR, [9] = PAIR},
+    [EXPONENTIAL] = {[1] = PAIR, [11] = EXEMPLAR},
+    [SUMMARY] = {[7] = PAIR},
+    [EXEMPLAR] = {[7] = PAIR},
+    [PAIR] = {[2] = VALUE},
+    [VALUE] = {[5] = LIST, [6] = MAP},
+    [LIST] = {[1] = VALUE},
+    [MAP] = {[1] = PAIR},
+};
+static const uint8_t item_kinds[] = {SPAN, METRIC, LOG};
+
+typedef struct {
+    Kind item;
+    size_t depth_max, envelopes_max, fields_max; /* what is allowed */
+    size_t items, envelopes, fields;             /* what was found */
+} Scan;
+
+static Kind child_of(Kind kind, const Field *field)
+{
+    if (field->type != LENGTH || field->number >= FIELDS_END)
+        return NOTHING;
+    return (Kind)children[kind][field->number];
+}
+
+/* Whether lists and maps stand more than `left` deep in each other. Each takes 4 bytes at least, so
+ * that small values, which are nearly all, need no look; a broken one counts as flat, since nobody
+ * can decode it. The recursion is as deep as `depth_max` allows, and each byte is read once. */
+static Outcome look_into(Scan *scan, Kind kind, Bytes at, size_t size, size_t left)
+{
+    Bytes end = at + size;
+    Field field;
+    while (at < end) {
+        if (read_any_field(&at, end, &field) != OK)
+            return OK;
+        if (++scan->fields > scan->fields_max)
+            return TOO_MANY;
+        Kind child = child_of(kind, &field);
+        if (child == NOTHING)
+            continue;
+        size_t deeper = left;
+        if (child == LIST || child == MAP) {
+            if (left == 0)
+                return TOO_DEEP;
+            deeper--;
+        }
+        if (field.size < 4 * deeper)
+            continue;
+        Outcome outcome = look_into(scan, child, field.content, field.size, deeper);
+        if (outcome != OK)
+            return outcome;
+    }
+    return OK;
+}
+
+/* The points of a metric: those of the kind of data that comes last, as protobuf has it. */
+static Outcome count_points(Scan *scan, const Field *data, size_t *points)
+{
+    Bytes at = data->content, end = at + data->size;
+    Field field;
+    while (at < end) {
+        if (read_any_field(&at, end, &field) != OK)
+            return BROKEN;
+        if (++scan->fields > scan->fields_max)
+            return TOO_MANY;
+        *points += field.number == 1 && field.type == LENGTH;
+    }
+    return OK;
+}
+
+static Outcome scan_item(Scan *scan, const Field *item)
+{
+    Bytes at = item->content, end = at + item->size;
+    size_t points = 0, fields = scan->fields, small = scan->item == METRIC ? 0 : 4 * scan->depth_max;
+    uint32_t data = 0;
+    Field field;
+    while (at < end) {
+        Outcome outcome = read_field(&at, end, &field);
+        if (outcome != OK && (outcome != ODD || (outcome = pass_over(&at, end, &field)) != OK))
+            return outcome;
+        fields++;
+        if (field.type != LENGTH || field.size < small)
+            continue;
+        Kind child = child_of(scan->item, &field);
+        if (child == NOTHING)
+            continue;
+        scan->fields = fields;
+        if (child >= NUMBERS && child <= SUMMARIES) {
+            if (field.number != data)
+                points = 0;
+            data = field.number;
+            if ((outcome = count_points(scan, &field, &points)) != OK)
+                return outcome;
+        }
+        if (field.size >= 4 * scan->depth_max) {
+            outcome = look_into(scan, child, field.content, field.size, scan->depth_max);
+            if (outcome != OK)
+                return outcome;
+        }
+        fields = scan->fields;
+    }
+    scan->fields = fields;
+    if (fields > scan->fields_max)
+        return TOO_MANY;
+    scan->items += scan->item == METRIC ? points : 1;
+    return OK;
+}
+
+/* A request, or one of its groups. */
+static Outcome scan_envelope(Scan *scan, Kind kind, Bytes at, size_t size)
+{
+    Bytes end = at + size;
+    Field field;
+    while (at < end) {
+        Outcome outcome = read_any_field(&at, end, &field);
+        if (outcome != OK)
+            return outcome;
+        Kind child = child_of(kind, &field);
+        if (kind == SCOPE_GROUP && field.number == 2 && field.type == LENGTH) {
+            outcome = scan_item(scan, &field);
+        } else if (child == RESOURCE_GROUP || child == SCOPE_GROUP) {
+            if (++scan->envelopes > scan->envelopes_max)
+                return TOO_MANY;
+            outcome = scan_envelope(scan, child, field.content, field.size);
+        } else if (++scan->fields > scan->fields_max) {
+            return TOO_MANY;
+        } else if (child != NOTHING && field.size >= 4 * scan->depth_max) {
+            outcome = look_into(scan, child, field.content, field.size, scan->depth_max);
+        }
+        if (outcome != OK)
+            return outcome;
+    }
+    return OK;
+}
+
 static PyObject *count(PyObject *module, PyObject *args)
 {
     Py_buffer body;
-    int logs;
+    Py_ssize_t depth_max, envelopes_max, fields_max;
+    int signal;
     (void)module;
-    if (!PyArg_ParseTuple(args, "y*p", &body, &logs))
+    if (!PyArg_ParseTuple(args, "y*innn", &body, &signal, &depth_max, &envelopes_max, &fields_max))
         return NULL;
-    Request request;
-    prepare(&request, logs);
-    Outcome outcome = take_apart(&request, body.buf, (size_t)body.len);
-    PyObject *result =
-        outcome == OK ? PyLong_FromSize_t(request.counted) : finish(outcome);
-    clear(&request);
+    if (signal < 0 || signal > 2 || depth_max < 0 || depth_max > 1000 || envelopes_max < 0 ||
+        fields_max < 0) {
+        PyBuffer_Release(&body);
+        PyErr_SetString(PyExc_OverflowError, "signal, depth_max, envelopes_max or fields_max");
+        return NULL;
+    }
+    Scan scan = {(Kind)item_kinds[signal], (size_t)depth_max, (size_t)envelopes_max,
+                 (size_t)fields_max, 0, 0, 0};
+    Outcome outcome = scan_envelope(&scan, REQUEST, body.buf, (size_t)body.len);
     PyBuffer_Release(&body);
-    return result;
+    if (outcome == OK)
+        return PyLong_FromSize_t(scan.items);
+    if (outcome == TOO_DEEP)
+        PyErr_SetString(PyExc_RecursionError, "values in each other");
+    else if (outcome == TOO_MANY)
+        PyErr_SetString(PyExc_BufferError, "too many envelopes or fields");
+    else
+        PyErr_SetString(PyExc_ValueError, "broken protobuf framing");
+    return NULL;
 }
 
 static PyMethodDef methods[] = {
     {"count", count, METH_VARARGS,
-     "count(body, logs) -> number of spans or log records, or None if the Python form must decide.\n"
-     "Raises ValueError for broken framing."},
+     "count(body, signal, depth_max, envelopes_max, fields_max) -> number of spans, data points or log\n"
+     "records; signal is 0 for traces, 1 for metrics, 2 for logs. Raises ValueError for broken framing,\n"
+     "RecursionError if lists and maps stand more than depth_max deep in each other, BufferError if\n"
+     "there are more resources and scopes than envelopes_max, or more fields than fields_max."},
     {"split", split, METH_VARARGS,
      "split(body, logs, partitions, murmur2, copied_max) -> [(partition, request, items)], partition -1\n"
      "for log records without a trace id; or None if the Python form must decide. Raises ValueError for\n"

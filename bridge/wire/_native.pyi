@@ -2,7 +2,9 @@ from typing import TypeVar
 
 _Owner = TypeVar("_Owner")
 
-def count(body: bytes, logs: bool, /) -> int | None: ...
+def count(
+    body: bytes, signal: int, depth_max: int, envelopes_max: int, fields_max: int, /
+) -> int: ...
 def split(
     body: bytes, logs: bool, partitions: int, murmur2: bool, copied_max: int, /
 ) -> list[tuple[int, bytes, int]] | None: ...

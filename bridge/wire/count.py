@@ -3,26 +3,30 @@
 from google.protobuf.message import DecodeError
 
 from bridge.core import Malformed, Signal
-from bridge.wire import native
+from bridge.wire import native, scan
 from bridge.wire._pb.slim_pb2 import CountRequest, Metric, MetricsRequest
+from bridge.wire.limits import UNLIMITED, RequestLimits
 
 
-def count_items(signal: Signal, body: bytes) -> int:
+def count_items(signal: Signal, body: bytes, limits: RequestLimits = UNLIMITED) -> int:
     """
     Count the spans, data points or log records of an export request.
 
     The framing is checked down to the fields of each span, log record and metric; what these
-    fields hold is not.
+    fields hold is looked at only as far as *limits* ask for.
 
     Raises:
-        Malformed: If *body* is no such request.
+        Malformed: If *body* is no such request, or has values that are nested too deep.
+        TooLarge: If it has more envelopes or fields than *limits* allow.
     """
-    found = native.count(signal, body)
-    return count_in_python(signal, body) if found is None else found
+    found = native.count(signal, body, limits)
+    return count_in_python(signal, body, limits) if found is None else found
 
 
-def count_in_python(signal: Signal, body: bytes) -> int:
+def count_in_python(signal: Signal, body: bytes, limits: RequestLimits = UNLIMITED) -> int:
     """`count_items` without the compiled form."""
+    if limits is not UNLIMITED:
+        scan.check(signal, body, limits)
     try:
         if signal is Signal.METRICS:
             request = MetricsRequest.FromString(body)

@@ -9,8 +9,9 @@ import os
 from types import ModuleType
 from typing import TypeVar
 
-from bridge.core import Malformed, Signal
+from bridge.core import Malformed, Signal, TooLarge
 from bridge.wire.allowance import COPIED_BYTES_MAX, too_many_copies
+from bridge.wire.limits import RequestLimits
 
 Owner = TypeVar("Owner")
 
@@ -35,6 +36,7 @@ def load() -> ModuleType | None:
 
 
 _compiled = load()
+_NUMBERS = {Signal.TRACES: 0, Signal.METRICS: 1, Signal.LOGS: 2}
 
 
 def available() -> bool:
@@ -42,19 +44,25 @@ def available() -> bool:
     return _compiled is not None
 
 
-def count(signal: Signal, body: bytes) -> int | None:
+def count(signal: Signal, body: bytes, limits: RequestLimits) -> int | None:
     """
-    Count spans or log records; `None` if the Python form must.
+    Count spans, data points or log records; `None` if the Python form must.
 
     Raises:
-        Malformed: If the framing is broken down to the fields of an item.
+        Malformed: If the framing is broken down to the fields of an item, or values are nested
+            deeper than *limits* allow.
+        TooLarge: If there are more envelopes or fields than they allow.
     """
-    if _compiled is None or signal is Signal.METRICS:
+    if _compiled is None:
         return None
     try:
-        found: int | None = _compiled.count(body, signal is Signal.LOGS)
+        found: int = _compiled.count(body, _NUMBERS[signal], *limits)
     except ValueError as error:
         raise Malformed(f"the body is no valid OTLP {signal.value} request") from error
+    except RecursionError as error:
+        raise Malformed(limits.too_deep()) from error
+    except BufferError as error:
+        raise TooLarge(limits.too_many()) from error
     return found
 
 

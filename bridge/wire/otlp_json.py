@@ -15,7 +15,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bridge.core import Malformed, Signal
+from bridge.core import Malformed, Signal, TooLarge
+from bridge.wire.limits import RequestLimits
 from bridge.wire.otlp_json_reader import message_writer
 from bridge.wire.otlp_json_writer import to_object
 
@@ -24,17 +25,29 @@ _REQUESTS: Final[dict[Signal, type[Message]]] = {
     Signal.METRICS: ExportMetricsServiceRequest,
     Signal.LOGS: ExportLogsServiceRequest,
 }
+_MARKS: Final = (b"{", b"[", b",")
+
+VALUES_MAX: Final = RequestLimits().values_max
+"""What one request may hold where nobody says otherwise."""
 
 
-def decode(signal: Signal, data: bytes) -> bytes:
+def decode(signal: Signal, data: bytes, values_max: int = VALUES_MAX) -> bytes:
     """
     Turn an OTLP/JSON request into the protobuf request of the same meaning.
 
     Unknown keys are ignored, as OTLP demands; snake_case keys are unknown.
 
+    Args:
+        values_max:
+            Objects, lists and commas that it may hold, those in texts included: each stands for a
+            value that takes some 60 bytes of memory for as little as two of the request.
+
     Raises:
         Malformed: If it is no JSON, a value does not fit its field, or it is nested too deeply.
+        TooLarge: If it holds too many values.
     """
+    if len(data) > values_max and sum(map(data.count, _MARKS)) > values_max:
+        raise TooLarge(f"the JSON holds more than {values_max:,} values: send smaller batches")
     try:
         document = json.loads(data.decode(), parse_constant=_refuse_constant)
     except RecursionError as error:

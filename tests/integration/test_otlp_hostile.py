@@ -9,14 +9,19 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import grpc
 import psutil
 import pytest
 import zstandard
 from hpack import Encoder
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from bridge.core import Signal
 from bridge.testing import settle, trace_request
+from bridge.wire import otlp_json
 from tests.unit.receivers.otlp.clients import (
     EXPORT_PATHS,
+    JSON,
     PROTOBUF,
     Http,
     Running,
@@ -25,6 +30,8 @@ from tests.unit.receivers.otlp.clients import (
     post,
     running,
 )
+from tests.unit.wire.nesting import PLACES, lists, maps
+from tests.unit.wire.samples import varint
 
 pytestmark = pytest.mark.slow
 
@@ -402,3 +409,90 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     connection = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+@pytest.mark.parametrize("place", ["span", "resource", "event"])
+@pytest.mark.parametrize("nested", [lists, maps])
+async def test_values_nested_too_deep_are_malformed_on_every_transport(
+    place: str, nested: Callable[[int], AnyValue]
+) -> None:
+    """gRPC, HTTP with protobuf and with JSON; what is as deep as allowed is taken unchanged."""
+    _, make = PLACES[place]
+    fits, deeper = make(nested(8)), make(nested(9))
+    async with attacked(max_value_depth=8) as run:
+        for body in (fits, deeper):
+            text = otlp_json.encode(Signal.TRACES, body)
+            status = 200 if body is fits else 400
+
+            assert (await post(run.http, body)).status == status
+            answer = await post(run.http, text, JSON)
+            assert answer.status == status
+        assert b"more than 8 deep" in answer.body
+        await call(run.grpc, fits)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call(run.grpc, deeper)
+
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert [fits] * 3 == [batch.body for batch in run.stage.taken]
+        for transport, number in (("grpc", 1), ("http", 2)):
+            labels = {"receiver": "otlp", "transport": transport, "outcome": "malformed"}
+            assert run.value("bridge_receiver_requests", **labels) == number
+
+
+async def test_two_thousand_values_in_each_other_are_malformed_by_default() -> None:
+    """Deeper than any protobuf library decodes, as protobuf and as JSON."""
+    deep = span_around(2000)
+    async with attacked() as run:
+        assert (await post(run.http, deep)).status == 400
+        json = b'{"resourceSpans":' + b"[" * 50_000
+        assert (await post(run.http, json, JSON)).status == 400
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call(run.grpc, deep)
+
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("bomb", ["resources", "spans", "events", "metrics"])
+async def test_object_bomb_is_refused_without_objects(bomb: str) -> None:
+    """Two million empty messages in 4 MiB cost no memory, wherever they stand."""
+    empty = b"\x12\x00" * (2 * MIB)
+    body = {
+        "resources": b"\x0a\x00" * (2 * MIB),
+        "spans": framed(1, framed(2, empty)),
+        "events": framed(1, framed(2, framed(2, b"\x5a\x00" * (5 * MIB)))),
+        "metrics": framed(1, framed(2, framed(2, framed(5, b"\x0a\x00" * (2 * MIB))))),
+    }[bomb]
+    path = "/v1/metrics" if bomb == "metrics" else "/v1/traces"
+    async with attacked() as run:
+        before = rss_bytes()
+        answers = [await post(run.http, body, PROTOBUF, path) for _ in range(3)]
+
+        assert {413} == {answer.status for answer in answers}
+        assert rss_bytes() - before < 2 * 3 * len(body) + 16 * MIB
+
+
+@pytest.mark.parametrize("value", [b"{}", b"[]", b'""', b"1.5", b'{"a":[]}'])
+async def test_json_bomb_is_refused_without_objects(value: bytes) -> None:
+    """Values that nobody asked for would take thirty times the memory of the request."""
+    body = b'{"unknown":[' + b",".join([value] * 2_500_000) + b"]}"
+    async with attacked() as run:
+        before = rss_bytes()
+        answer = await post(run.http, body, JSON)
+
+        assert answer.status == 413
+        assert b"values: send smaller batches" in answer.body
+        assert rss_bytes() - before < 2 * len(body) + 16 * MIB
+
+
+def framed(number: int, content: bytes) -> bytes:
+    """A field of a message."""
+    return bytes([number << 3 | 2]) + varint(len(content)) + content
+
+
+def span_around(depth: int) -> bytes:
+    """A span with so many lists in each other, which the official classes cannot make."""
+    nested = b""
+    for _ in range(depth):
+        nested = framed(5, framed(1, nested))
+    span = framed(1, b"t" * 16) + framed(9, framed(1, b"deep") + framed(2, nested))
+    return framed(1, framed(2, framed(2, span)))

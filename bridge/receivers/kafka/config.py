@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from bridge.core import Signal
 from bridge.kafka import ClientConfig
 from bridge.options import Duration, Options
+from bridge.wire import VALUE_DEPTH_LIMIT, VALUE_DEPTH_MAX
 
 MIB: Final = 1 << 20
 TOPIC_DEFAULTS: Final = {
@@ -136,10 +137,7 @@ class ErrorBackoff(Options):
     """Each interval is this many times the one before."""
 
     randomization_factor: float = Field(default=1.0, ge=0.0, le=1.0)
-    """
-    Each wait is drawn from interval ± this share of it. The default draws from 0 to twice the
-    interval, so that partitions do not come back together.
-    """
+    """Waits are drawn from interval ± this share of it, so that partitions come back apart."""
 
     max_elapsed_time: Duration = Field(default=0.0, ge=0)
     """Seconds until `message_marking.on_error` applies; 0 for never."""
@@ -290,6 +288,9 @@ class KafkaReceiverOptions(ClientConfig):
 
     max_batch_kib: int = Field(default=1024, ge=1)
     """KiB up to which consecutive records are joined into one batch; 1 joins almost none."""
+
+    max_value_depth: int = Field(default=VALUE_DEPTH_MAX, ge=1, le=VALUE_DEPTH_LIMIT)
+    """Lists and maps in each other in an attribute or a body; deeper ones make a record poison."""
 
     lag_interval: Duration = Field(default=5.0, gt=0)
     """Seconds between measurements of the lag."""

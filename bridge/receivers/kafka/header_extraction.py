@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bridge.core import Malformed, Signal
+from bridge.wire import Allowance
 
 _REQUESTS: Final[dict[Signal, tuple[type[Any], str]]] = {
     Signal.TRACES: (ExportTraceServiceRequest, "resource_spans"),
@@ -36,6 +37,7 @@ class HeaderAttributes:
 
         Raises:
             Malformed: If *body* is no request of the signal.
+            TooLarge: If the headers would be copied into too many resources.
         """
         found: dict[str, str] = {}
         for name, content in headers:
@@ -47,7 +49,10 @@ class HeaderAttributes:
             request = self._request.FromString(body)
         except DecodeError as error:
             raise Malformed("the body is no valid OTLP request") from error
-        for group in getattr(request, self._field):
+        groups = getattr(request, self._field)
+        allowance = Allowance(0)
+        allowance.take(len(groups) * sum(map(len, found.values())))
+        for group in groups:
             for name, text in found.items():
                 _put(group.resource.attributes, f"kafka.header.{name}", text)
         encoded: bytes = request.SerializeToString()

@@ -5,16 +5,18 @@ from types import MappingProxyType
 
 import structlog
 
-from bridge.core import NO_METADATA, Malformed, Metadata, Signal
+from bridge.core import NO_METADATA, Malformed, Metadata, Permanent, Signal
 from bridge.flow import ReadRecord, SourceRecord
 from bridge.receivers.kafka.encodings import Decode
 from bridge.receivers.kafka.header_extraction import HeaderAttributes
-from bridge.wire import count_items
+from bridge.wire import RequestLimits, count_items
 
 log = structlog.get_logger()
 
 PACKING_HEADER = "bridge-packing"
 """What our exporter marks packed records with: of no meaning to a pipeline."""
+
+_DEFAULT_LIMITS = RequestLimits()
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -28,8 +30,15 @@ class RecordReader:
     answer for each; ``kafka.offset`` differs in every record and is set for batches of one.
     """
 
-    def __init__(self, signal: Signal, decode: Decode, attributes: HeaderAttributes | None) -> None:
+    def __init__(
+        self,
+        signal: Signal,
+        decode: Decode,
+        attributes: HeaderAttributes | None,
+        limits: RequestLimits = _DEFAULT_LIMITS,
+    ) -> None:
         self.signal = signal
+        self._limits = limits
         self._decode = decode
         self._attributes = attributes
         # What changes: the last metadata made, since neighbours mostly share theirs.
@@ -41,11 +50,12 @@ class RecordReader:
         metadata = self._metadata_of(record)
         try:
             body = self._decode(record)
+            # Before anything decodes it to objects.
+            items = count_items(self.signal, body, self._limits)
             if self._attributes is not None:
                 body = self._attributes.add(body, record.headers)
-            items = count_items(self.signal, body)
-        except Malformed as error:
-            fault = error
+        except Permanent as error:
+            fault: Permanent = error
         except Exception as error:
             # A decoder that stumbles must not stop the reading of every partition, again and
             # again at the same record: the record is set aside with what it was.

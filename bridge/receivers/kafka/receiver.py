@@ -33,6 +33,7 @@ from bridge.receivers.kafka.poison import Poison, PoisonRules
 from bridge.receivers.kafka.reading import RecordReader
 from bridge.receivers.kafka.route import Route, SignalFigures
 from bridge.receivers.kafka.topics import plan_topics
+from bridge.wire import RequestLimits
 
 log = structlog.get_logger()
 
@@ -139,7 +140,12 @@ class KafkaReceiver:
                 else None
             )
             reader = self._readers[topic] = LaneReader(
-                RecordReader(route.signal, find_decoder(route.signal, route.encoding), attributes),
+                RecordReader(
+                    route.signal,
+                    find_decoder(route.signal, route.encoding),
+                    attributes,
+                    RequestLimits(self._config.max_value_depth),
+                ),
                 settings.metrics,
                 settings.clock,
                 str(settings.id),

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bridge.core import ComponentId
 from bridge.options import Duration, Headers, Options, TlsServer, parse_endpoint
+from bridge.wire import ITEMS_MAX, VALUE_DEPTH_LIMIT, VALUE_DEPTH_MAX
 
 MIB: Final = 1 << 20
 MESSAGE_MIB: Final = 64
@@ -291,11 +292,18 @@ class OtlpReceiverOptions(Options):
     answered with a retry hint.
     """
 
-    max_items_per_request: int = Field(default=250_000, ge=1)
+    max_items_per_request: int = Field(default=ITEMS_MAX, ge=1)
     """
     Spans, log records or data points of one request, counted without building objects; a request
-    with more is refused for good, as one that is too large. 4 MiB hold about 100,000 of the
+    with more is refused for good, as one that is too large. So is one with more resources and
+    scopes together, or with more than 16 times as many fields. 4 MiB hold about 100,000 of the
     smallest real spans, and two million empty ones. The Collector: no limit.
+    """
+
+    max_value_depth: int = Field(default=VALUE_DEPTH_MAX, ge=1, le=VALUE_DEPTH_LIMIT)
+    """
+    Lists and maps in each other in an attribute or a body; a request with deeper ones is refused
+    as malformed. Protobuf libraries decode 30 maps in each other at most. The Collector: no limit.
     """
 
     overload_retry_delay: Duration = Field(default=1.0, gt=0)

@@ -155,7 +155,7 @@ class OtlpHttpHandler:
             if route.encoding and body:
                 body = self._decompress(request, route.encoding, body)
             if route.content_type == _JSON:
-                body = otlp_json.decode(intake.signal, body)
+                body = otlp_json.decode(intake.signal, body, intake.limits.values_max)
             receipt = await intake.take(body, deadline_at, metadata)
         except BridgeError as error:
             return self._finish(request, self._say(judge(error), route.content_type))

@@ -19,7 +19,7 @@ from bridge.core import (
 )
 from bridge.http2 import Field
 from bridge.receivers.otlp.status import Verdict
-from bridge.wire import count_items
+from bridge.wire import VALUE_DEPTH_MAX, RequestLimits, count_items
 
 OUTCOMES = (
     "ok",
@@ -59,12 +59,25 @@ class Outcomes:
 
 
 class Intake:
-    """Takes the requests of one signal that came by one transport, of up to *items_max* items."""
+    """
+    Takes the requests of one signal that came by one transport.
+
+    Args:
+        items_max: Spans, data points or log records of one request, and its envelopes.
+        value_depth_max: Lists and maps in each other.
+    """
 
     def __init__(
-        self, signal: Signal, stage: Stage, settings: Settings, transport: str, items_max: int
+        self,
+        signal: Signal,
+        stage: Stage,
+        settings: Settings,
+        transport: str,
+        items_max: int,
+        value_depth_max: int = VALUE_DEPTH_MAX,
     ) -> None:
         self.signal = signal
+        self.limits = RequestLimits.of(items_max, value_depth_max)
         self._items_max = items_max
         self._stage = stage
         self._source = str(settings.id)
@@ -82,11 +95,11 @@ class Intake:
         Deliver *body* and wait for its acknowledgement.
 
         Raises:
-            Malformed: If the bytes are no request of this signal.
-            TooLarge: If it holds more items than one request may.
+            Malformed: If the bytes are no request of this signal, or hold values nested too deep.
+            TooLarge: If it holds more items, envelopes or fields than one request may.
             DeliveryError: What the stage behind says.
         """
-        items = count_items(self.signal, body)
+        items = count_items(self.signal, body, self.limits)
         if not items:
             return ACCEPTED
         if items > self._items_max:

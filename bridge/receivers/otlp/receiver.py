@@ -65,7 +65,14 @@ class OtlpReceiver:
         self._outcomes = {name: Outcomes(settings, name) for name in ("grpc", "http")}
         self._intakes = {
             name: {
-                signal: Intake(signal, stage, settings, name, config.max_items_per_request)
+                signal: Intake(
+                    signal,
+                    stage,
+                    settings,
+                    name,
+                    config.max_items_per_request,
+                    config.max_value_depth,
+                )
                 for signal, stage in downstream.items()
             }
             for name in ("grpc", "http")

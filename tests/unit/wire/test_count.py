@@ -23,7 +23,7 @@ def points(request: Any) -> int:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60, deadline=None)
 @given(data=st.data(), order=st.sampled_from(ORDERS))
 def test_count_of_any_request_equals_the_official_classes(data: st.DataObject, order: str) -> None:
     """Spans, log records and data points are counted right in both orders of fields."""

@@ -1,16 +1,17 @@
 """The compiled forms give what the Python forms give, or leave the decision to them."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.core import Malformed, Signal
-from bridge.wire import Place, fnv1a_32, murmur2, native, trace_key
+from bridge.core import Malformed, Signal, TooLarge
+from bridge.wire import Place, RequestLimits, fnv1a_32, murmur2, native, trace_key
 from bridge.wire.count import count_in_python
+from bridge.wire.limits import UNLIMITED
 from bridge.wire.shallow import parse
 from bridge.wire.split import split_by_partition
 from tests.unit.wire.samples import ORDERS, encode, flat_items, merged, requests
@@ -52,15 +53,11 @@ def check(signal: Signal, body: bytes, *, java: bool) -> str:
     """Hold both forms against each other; says which way it went."""
     try:
         compiled = native.split(signal, body, PARTITIONS, murmur2=java)
-        counted = native.count(signal, body)
     except Malformed:
         with pytest.raises(Malformed):
             split_by_partition(signal, body, place(signal, java=java))
-        with pytest.raises(Malformed):
-            count_in_python(signal, body)
         return "malformed"
     if compiled is None:
-        assert counted is None
         return "left to Python"
     expected = split_by_partition(signal, body, place(signal, java=java))
 
@@ -73,8 +70,22 @@ def check(signal: Signal, body: bytes, *, java: bool) -> str:
             assert flat_items(signal, merged(signal, [expected[number].body])) == flat_items(
                 signal, merged(signal, [piece])
             )
-    assert counted == count_in_python(signal, body)
     return "equal"
+
+
+def verdict(count: Callable[[], int | None]) -> int | str | None:
+    """What a count says, with refusals by their kind."""
+    try:
+        return count()
+    except (Malformed, TooLarge) as error:
+        return type(error).__name__
+
+
+def check_count(signal: Signal, body: bytes, limits: RequestLimits) -> None:
+    """Hold both ways of counting against each other, refusals included."""
+    expected = verdict(lambda: count_in_python(signal, body, limits))
+
+    assert expected == verdict(lambda: native.count(signal, body, limits))
 
 
 @slow
@@ -166,13 +177,10 @@ def test_native_many_with_a_broken_one_are_left_to_the_caller() -> None:
 
 
 def test_native_odd_encodings_are_left_to_python() -> None:
-    """Groups, a varint where a message belongs, and field number 0 are not decided in C."""
+    """Groups, which protobuf allows and nobody writes, are not split in C."""
     group = b"\x0a\x02\x2b\x2c"
-    wrong_type = b"\x08\x01"
 
     assert native.split(Signal.TRACES, group, PARTITIONS, murmur2=False) is None
-    assert native.count(Signal.TRACES, wrong_type) is None
-    assert native.count(Signal.TRACES, b"\x02\x00") is None
 
 
 def test_native_refuses_senseless_partition_counts() -> None:
@@ -183,10 +191,58 @@ def test_native_refuses_senseless_partition_counts() -> None:
         native.split_many(Signal.TRACES, [b""], [], 1, murmur2=False, bytes_max=1)
 
 
-def test_native_metrics_are_left_to_python() -> None:
-    """Data points lie deeper than spans: only the Python form counts them."""
+@pytest.mark.parametrize("body", [b"\x0a\x02\x2b\x2c", b"\x08\x01", b"\x02\x00", b"\x0b\x0a\x0c"])
+@pytest.mark.parametrize("signal", Signal)
+def test_native_count_decides_odd_encodings_as_protobuf_does(signal: Signal, body: bytes) -> None:
+    """Groups and known fields of other types are passed over, field number 0 is broken."""
+    check_count(signal, body, UNLIMITED)
+    check_count(signal, body, RequestLimits(0, 2, 4))
 
-    assert native.count(Signal.METRICS, b"") is None
+
+LIMITS = st.builds(
+    RequestLimits,
+    st.integers(0, 4),
+    st.sampled_from([0, 1, 3, 10, 1000]),
+    st.sampled_from([0, 5, 50, 500, 10_000]),
+)
+
+
+@slow
+@given(data=st.data(), order=st.sampled_from(ORDERS), signal=st.sampled_from(Signal), limits=LIMITS)
+def test_native_count_equals_python(
+    data: st.DataObject, order: str, signal: Signal, limits: RequestLimits
+) -> None:
+    """The same number, or the same refusal by the same limit."""
+    body = encode(data.draw(requests(signal)), order)
+    check_count(signal, body, UNLIMITED)
+    check_count(signal, body, limits)
+
+
+@given(body=st.binary(max_size=60), limits=LIMITS, signal=st.sampled_from(Signal))
+def test_native_count_of_any_bytes_agrees(
+    body: bytes, limits: RequestLimits, signal: Signal
+) -> None:
+    """Whatever comes in, both say the same."""
+    check_count(signal, body, UNLIMITED)
+    check_count(signal, body, limits)
+
+
+@slow
+@given(data=st.data(), order=st.sampled_from(ORDERS), signal=st.sampled_from(Signal), limits=LIMITS)
+def test_native_count_of_damaged_bytes_agrees(
+    data: st.DataObject, order: str, signal: Signal, limits: RequestLimits
+) -> None:
+    """One byte is another: both call it broken, or count the same."""
+    body = bytearray(encode(data.draw(requests(signal)), order))
+    if body:
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    check_count(signal, bytes(body), UNLIMITED)
+    check_count(signal, bytes(body), limits)
+
+
+def test_native_split_of_metrics_is_left_to_python() -> None:
+    """Metrics belong to no trace."""
+
     assert native.split(Signal.METRICS, b"", 3, murmur2=False) is None
 
 

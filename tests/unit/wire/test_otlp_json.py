@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bridge.core import Malformed, Signal
+from bridge.core import Malformed, Signal, TooLarge
 from bridge.wire import otlp_json
 
 REQUESTS: dict[Signal, type[Message]] = {
@@ -334,3 +334,12 @@ def test_encode_writes_numbers_that_json_has_not_as_text() -> None:
         "-Infinity",
         7.0,
     ]
+
+
+def test_decode_of_too_many_values_is_too_large() -> None:
+    """They are counted before any object is made; texts count too, since that is cheap."""
+    text = b'{"unknown":[{},[],"a,b"]}'
+
+    assert otlp_json.decode(Signal.TRACES, text, values_max=7) == b""
+    with pytest.raises(TooLarge, match="more than 6 values"):
+        otlp_json.decode(Signal.TRACES, text, values_max=6)

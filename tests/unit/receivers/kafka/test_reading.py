@@ -1,11 +1,13 @@
 """From Kafka records to what a lane takes."""
 
-from bridge.core import Malformed, Signal
+from bridge.core import Malformed, Signal, TooLarge
 from bridge.receivers.kafka.encodings import find_decoder
 from bridge.receivers.kafka.header_extraction import HeaderAttributes
 from bridge.receivers.kafka.reading import RecordReader, with_offset
 from bridge.testing import trace_request
+from bridge.wire import RequestLimits
 from tests.unit.receivers.kafka.lanes import source_record
+from tests.unit.wire.nesting import PLACES, lists
 
 MADE = trace_request(2, 3)
 
@@ -79,3 +81,36 @@ def test_reader_extracts_headers() -> None:
 
     assert b"kafka.header.tenant" in entry.body
     assert entry.items == 6
+
+
+def test_reader_takes_values_nested_too_deep_for_poison() -> None:
+    """Nothing decodes them; the record is set aside with its reason."""
+    _, make = PLACES["span"]
+    decode = find_decoder(Signal.TRACES, "otlp_proto")
+    reader = RecordReader(Signal.TRACES, decode, None, RequestLimits(5))
+
+    assert reader.read(source_record(0, make(lists(5)))).fault is None
+    fault = reader.read(source_record(1, make(lists(6)))).fault
+    assert isinstance(fault, Malformed)
+    assert "more than 5 deep" in str(fault)
+
+
+def test_reader_takes_object_bombs_for_poison_before_it_decodes_them() -> None:
+    """Also where headers are put on every resource, for which a record is decoded."""
+    attributes = HeaderAttributes(Signal.TRACES, ("tenant",))
+    bomb = b"\x0a\x00" * 300_000
+    fault = _reader(attributes).read(source_record(0, bomb, headers=(("tenant", b"a"),))).fault
+
+    assert isinstance(fault, TooLarge)
+
+
+def test_reader_does_not_copy_large_headers_into_many_resources() -> None:
+    """A header of a record is sent once and would be stored for each resource."""
+    attributes = HeaderAttributes(Signal.TRACES, ("tenant",))
+    headers = (("tenant", b"x" * 100_000),)
+    many = b"\x0a\x00" * 1_000
+
+    assert isinstance(
+        _reader(attributes).read(source_record(0, many, headers=headers)).fault, TooLarge
+    )
+    assert _reader(attributes).read(source_record(0, MADE.body, headers=headers)).fault is None
