@@ -6,6 +6,7 @@ record a trace and scope as the Collector writes it, here of two spans: a trace 
 comes in several records.
 """
 
+import asyncio
 import random
 import time
 from dataclasses import dataclass
@@ -32,7 +33,14 @@ class Loaded:
 
 
 async def preload(
-    bootstrap: str, topic: str, layout: str, spans: int, rate: float, partitions: int = 12
+    bootstrap: str,
+    topic: str,
+    layout: str,
+    spans: int,
+    rate: float,
+    partitions: int = 12,
+    *,
+    live: bool = False,
 ) -> Loaded:
     """
     Write *spans* spans of whole traces.
@@ -40,11 +48,13 @@ async def preload(
     Args:
         rate:
             Spans a second by which record timestamps advance; the last record is dated now.
+        live:
+            Whether to write at that rate, each record dated as it is written.
     """
     requests = Requests(PACKED_SPANS - PACKED_SPANS % SPANS_PER_TRACE, order="sdk")
     rounds = max(1, spans // requests.spans)
     total = rounds * requests.spans
-    start_ms = time.time() * 1000 - total / rate * 1000
+    start_ms = time.time() * 1000 - (0 if live else total / rate * 1000)
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, acks=1, linger_ms=20, max_batch_size=512 << 10
     )
@@ -54,6 +64,8 @@ async def preload(
     try:
         for index in range(rounds):
             stamp_ms = int(start_ms + index * requests.spans / rate * 1000)
+            if live:
+                await asyncio.sleep(max(0.0, stamp_ms / 1000 - time.time()))
             body = requests()
             if layout == "packed":
                 out = [

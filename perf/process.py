@@ -30,6 +30,9 @@ POLICIES = """
       - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
       - {name: some, type: probabilistic, probabilistic: {sampling_percentage: 10}}"""
 
+DECISION_WAIT_S = 5
+"""Of both subjects."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -71,7 +74,7 @@ def sink() -> Iterator[Sink]:
 def config(subject: str, pipeline: str, bootstrap: str, topic: str, port: int, health: int) -> str:
     """Both read from the earliest offset and send uncompressed, since a sink is no network."""
     ours = subject == "bridge"
-    tail = "  tail_sampling:\n    decision_wait: 5s\n"
+    tail = f"  tail_sampling:\n    decision_wait: {DECISION_WAIT_S}s\n"
     tail += "" if ours else "    num_traces: 2000000\n"
     tail += f"    policies:{POLICIES}\n"
     processors = ["tail_sampling"] if pipeline == "tail" else []
@@ -175,7 +178,7 @@ async def table(options: argparse.Namespace, bootstrap: str) -> tuple[list[str],
     lines += [f"- {key}: {value}" for key, value in lab.machine().items()]
     lines += [
         f"- {options.spans:,} spans preloaded in 12 partitions, {options.repeats} repeats",
-        f"- record time at {options.rate:,.0f} spans/s, decision_wait 5 s",
+        f"- record time at {options.rate:,.0f} spans/s, decision_wait {DECISION_WAIT_S} s",
         "",
         "| layout | pipeline | subject | CPU µs a span | peak RSS MiB | wall s | kept spans |",
         "|---|---|---|---|---|---|---|",
