@@ -27,6 +27,7 @@ _VERBS = (
     ("health", "bridge.cli.health:health", "Ask a running bridge whether it does its work."),
     ("doctor", "bridge.cli.doctor:doctor", "Look at brokers, rights, topics, backends, machine."),
     ("lag", "bridge.cli.lag:lag", "Show how far the Kafka receivers are behind."),
+    ("offsets", "bridge.cli.offsets:app", "Show and reset where the Kafka receivers go on."),
     ("dlq", "bridge.cli.dlq:app", "List, show, replay and skip dead letters."),
     ("try", "bridge.cli.try_:try_", "Put spans through a processor and see what becomes of them."),
     (

@@ -24,6 +24,13 @@ from bridge.kafka.inspection import (
 from bridge.kafka.lag import PartitionLag, read_lag
 from bridge.kafka.lane_runner import LaneHandler, Windows
 from bridge.kafka.letter_box import Filed, LetterBox
+from bridge.kafka.offsets import (
+    OffsetMove,
+    ResetTarget,
+    describe_group,
+    plan_reset,
+    reset_offsets,
+)
 from bridge.kafka.packing import Entry, Share, SharedEntry
 from bridge.kafka.partitioners import Hasher, partition_of, placer, trace_partitions
 from bridge.kafka.producer import Opening, Producer
@@ -47,6 +54,12 @@ __all__ = [
     # How far a group is.
     "read_lag",
     "PartitionLag",
+    # Where a group goes on.
+    "describe_group",
+    "plan_reset",
+    "reset_offsets",
+    "ResetTarget",
+    "OffsetMove",
     # What a cluster says of itself.
     "inspect_cluster",
     "ClusterFacts",
