@@ -10,13 +10,17 @@ from bridge.core.batch import ACCEPTED, NO_METADATA, Batch, Metadata, Receipt
 from bridge.core.clock import Clock, Deadline, SteadyWall, SystemClock
 from bridge.core.component_id import ComponentId
 from bridge.core.contracts import (
+    SETTLED,
+    Beginner,
     Component,
     Exporter,
     ExporterFactory,
     Extension,
     ExtensionFactory,
     Host,
+    Outcome,
     PartitionListener,
+    Pending,
     Processor,
     ProcessorFactory,
     Receiver,
@@ -59,6 +63,10 @@ __all__ = [
     "Custody",
     # The roles.
     "Stage",
+    "Beginner",
+    "Pending",
+    "Outcome",
+    "SETTLED",
     "Component",
     "Receiver",
     "Processor",

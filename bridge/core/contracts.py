@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from bridge.core.batch import Batch, Receipt
 from bridge.core.clock import Clock, Deadline
 from bridge.core.component_id import ComponentId
+from bridge.core.errors import DeliveryError
 from bridge.core.metrics import Metrics
 from bridge.core.origin import Custody
 from bridge.core.signal import Signal
@@ -44,6 +45,64 @@ class Stage(Protocol):
 
         Source:
             bridge/adr/0001-await-is-the-acknowledgement.md
+        """
+        ...
+
+
+Outcome = Receipt | DeliveryError | None
+"""How a delivery that `Beginner.begin_delivery` took ended; `None` if it was cancelled."""
+
+
+class Pending(Protocol):
+    """A delivery that has begun."""
+
+    def cancel(self) -> None:
+        """Stop waiting: like cancelling `Stage.deliver`. Without effect once it is settled."""
+        ...
+
+
+class _Settled:
+    """A delivery that was settled when it began."""
+
+    def cancel(self) -> None:
+        """Nothing is left to cancel."""
+
+
+SETTLED: Pending = _Settled()
+"""What `begin_delivery` returns when it has settled the batch before it returned."""
+
+
+@runtime_checkable
+class Beginner(Protocol):
+    """
+    A stage that can also be delivered to without a task that waits.
+
+    A task, its wake-up and its coroutines cost more than writing a small request. Whoever has a
+    stage asks once, by `isinstance`, and falls back to `deliver`.
+    """
+
+    async def deliver(self, batch: Batch) -> Receipt:
+        """As `Stage.deliver`."""
+        ...
+
+    def begin_delivery(self, batch: Batch, settle: Callable[[Outcome], None]) -> Pending | None:
+        """
+        Do what `deliver` does, if nothing has to be waited for before the data is under way.
+
+        Args:
+            settle:
+                Called exactly once with what `deliver` would have returned or raised, or with
+                `None` after `cancel`: never before that outcome is certain, and possibly before
+                `begin_delivery` returns. It must not raise.
+
+        Returns:
+            `None` if the batch was not touched: call `deliver`.
+
+        Raises:
+            DeliveryError: What `deliver` would have raised at once; `settle` is not called then.
+
+        Source:
+            bridge/adr/0011-begin-without-a-task.md
         """
         ...
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
+from bridge.core import Pending
 from bridge.http2 import Body, Field
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -102,6 +103,7 @@ class Request(Body):
     refused = False
     response: Response | None = None
     task: asyncio.Task[None] | None = None
+    pending: Pending | None = None
     progress_bytes = 0
     charge_bytes = 0
     deadline_at: float | None = None
@@ -113,6 +115,11 @@ class Request(Body):
         self.content_length = content_length
         self.keep_alive = head.keep_alive
         self.began_at = self.progress_at = now
+
+    @property
+    def begun(self) -> bool:
+        """Whether somebody is answering it."""
+        return self.task is not None or self.pending is not None
 
     def __repr__(self) -> str:
         state = "complete" if self.complete else "arriving"

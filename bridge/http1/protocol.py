@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Protocol, cast
 
+from bridge.core import Pending
 from bridge.http1.limits import Http1Limits
 from bridge.http1.message import Request, Response
 from bridge.http1.state import ConnectionState, Gate
@@ -24,6 +26,17 @@ class Handler(Gate, Protocol):
     @property
     def timed_out(self) -> Response:
         """The answer to a request that does not arrive."""
+        ...
+
+    def begin(
+        self, request: Request, answer: Callable[[Request, Response], None]
+    ) -> Pending | None:
+        """
+        Answer one complete request by calling *answer*, now or later, if that takes no task.
+
+        Returns:
+            `None` if it takes one: `handle` is called then. *answer* is not called after `cancel`.
+        """
         ...
 
     async def handle(self, request: Request) -> Response:
@@ -51,6 +64,7 @@ class Http1Protocol(asyncio.Protocol):
         self._drain_at = server.now + server.timeouts.age_s * spread
         # What changes: pending writes, back pressure, and the way to the end.
         self._flush_scheduled = False
+        self._beginning = False
         self._reading_paused = False
         self._write_blocked_at: float | None = None
         self._head_since: float | None = server.now
@@ -65,7 +79,7 @@ class Http1Protocol(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; start a task for the request that they complete."""
+        """Take bytes; begin to answer the request that they complete."""
         try:
             state = self._state
             state.now = self._server.now
@@ -143,11 +157,9 @@ class Http1Protocol(asyncio.Protocol):
 
     def _proceed(self) -> None:
         state = self._state
-        request = state.next_request()
-        if request is not None:
-            task = self._loop.create_task(self._serve(request))
-            request.task = task
-            self.tasks.add(task)
+        # An answer that is there at once comes back here, and the next request with it.
+        while not self._beginning and (request := state.next_request()) is not None:
+            self._begin(request)
         if state.dropped:
             self._settle_dropped()
         if state.fault:
@@ -161,20 +173,49 @@ class Http1Protocol(asyncio.Protocol):
         if len(state.queue) > 1 or self._reading_paused:
             self._adjust_reading()
 
+    def _begin(self, request: Request) -> None:
+        self._beginning = True
+        try:
+            pending = self._handler.begin(request, self._answer)
+        except Exception:  # the peer gets an answer whatever happens
+            self._server.log.exception("request_failed")
+            self._answer(request, self._handler.failure(request))
+            return
+        finally:
+            self._beginning = False
+        if pending is not None:
+            request.pending = pending
+            return
+        task = self._loop.create_task(self._serve(request))
+        request.task = task
+        self.tasks.add(task)
+
+    def _answer(self, request: Request, response: Response) -> None:
+        """Take an answer from whoever has it; a fault here ends this connection only."""
+        try:
+            self._handler.release(request)
+            self._idle_since = self._server.now
+            self._state.respond(request, response)
+            self._proceed()
+        except Exception:
+            self._server.log.exception("connection_failed")
+            self._close_reason = "failure"
+            self.abort()
+
     async def _serve(self, request: Request) -> None:
         handler = self._handler
         try:
             response = await handler.handle(request)
+        except asyncio.CancelledError:
+            handler.release(request)
+            raise
         except Exception:  # the peer gets an answer whatever happens
             self._server.log.exception("request_failed")
             response = handler.failure(request)
         finally:
-            handler.release(request)
             if request.task is not None:
                 self.tasks.discard(request.task)
-        self._idle_since = self._server.now
-        self._state.respond(request, response)
-        self._proceed()
+        self._answer(request, response)
 
     def _flush(self) -> None:
         self._flush_scheduled = False
@@ -193,7 +234,9 @@ class Http1Protocol(asyncio.Protocol):
             self._cancel(request)
 
     def _cancel(self, request: Request) -> None:
-        task = request.task
+        task, pending = request.task, request.pending
+        if pending is not None:
+            pending.cancel()
         if task is not None and not task.done():
             # A task that never ran skips its own clean-up, so both are done here.
             task.add_done_callback(self.tasks.discard)

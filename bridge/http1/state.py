@@ -142,7 +142,7 @@ class ConnectionState:
         """The request to serve now: the first of the queue, if complete and not begun."""
         if self.queue and not self.closing:
             first = self.queue[0]
-            if first.complete and first.response is None and first.task is None:
+            if first.complete and first.response is None and not first.begun:
                 return first
         return None
 

@@ -11,6 +11,7 @@ from bridge.http2.compression import decompress
 from bridge.http2.frames import PREFACE, ErrorCode, goaway, settings
 from bridge.http2.grpc import (
     Answers,
+    Beginning,
     Call,
     Code,
     GrpcHandler,
@@ -48,6 +49,7 @@ __all__ = [
     "Answers",
     "Guard",
     "Method",
+    "Beginning",
     "Call",
     "Code",
     "message_response",

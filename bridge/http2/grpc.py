@@ -4,11 +4,12 @@ import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from struct import Struct
 from typing import Final
 from urllib.parse import quote_from_bytes
 
-from bridge.core import Clock, Malformed, Overloaded, TooLarge
+from bridge.core import SETTLED, Clock, Malformed, Overloaded, Pending, TooLarge
 from bridge.flow import ByteBudget
 from bridge.http2.compression import decompress
 from bridge.http2.head import Head
@@ -97,6 +98,13 @@ class Call:
 Method = Callable[[Call], Awaitable[Response]]
 """Answers a call. Errors of the bridge it maps itself; what it raises is answered as failure."""
 
+Beginning = Callable[[Call, Callable[[Response], None]], Pending | None]
+"""
+Answers a call as a `Method` does, but by a call now or later; `None` if it takes a task.
+
+Nothing is called once the pending answer was cancelled.
+"""
+
 Guard = Callable[[Stream], Response | None]
 """Looks at a request's head before anything is buffered; a response refuses it."""
 
@@ -136,6 +144,7 @@ class Answers:
 @dataclass(slots=True)
 class _Route:
     method: Method
+    beginning: Beginning | None
     encoding: str
     refusal: Response | None
 
@@ -145,6 +154,8 @@ class GrpcHandler:
     Turns streams into calls of *methods* (by full path) and back.
 
     Args:
+        beginnings:
+            Of the methods, by the same paths, those that may do without a task.
         budget:
             Charged with the declared length before a message is buffered, and with what
             decompression makes of it.
@@ -170,8 +181,10 @@ class GrpcHandler:
         expiry_grace_s: float = 0.5,
         answers: Answers | None = None,
         guard: Guard | None = None,
+        beginnings: Mapping[bytes, Beginning] | None = None,
     ) -> None:
         self._methods = methods
+        self._beginnings = beginnings or {}
         self._clock = clock
         self._budget = budget
         self._message_bytes_max = message_bytes_max
@@ -222,10 +235,35 @@ class GrpcHandler:
         stream.body_bytes_max = PREFIX_BYTES + message_bytes
         return None
 
-    async def handle(self, stream: Stream) -> Response:
-        """Unwrap the message and call the method."""
+    def begin(self, stream: Stream, answer: Callable[[Stream, Response], None]) -> Pending | None:
+        """Unwrap the message and begin the method, if it can do without a task."""
         route = stream.head.note
         assert isinstance(route, _Route)  # noqa: S101 - admit set it
+        call = self._unwrap(stream, route)
+        if not isinstance(call, Call):
+            answer(stream, call)
+            return SETTLED
+        if route.beginning is not None:
+            pending = route.beginning(call, partial(answer, stream))
+            if pending is not None:
+                return pending
+        stream.context = call
+        return None
+
+    async def handle(self, stream: Stream) -> Response:
+        """Unwrap the message, unless `begin` has, and call the method."""
+        route = stream.head.note
+        assert isinstance(route, _Route)  # noqa: S101 - admit set it
+        call = stream.context
+        if not isinstance(call, Call):
+            unwrapped = self._unwrap(stream, route)
+            if not isinstance(unwrapped, Call):
+                return unwrapped
+            call = unwrapped
+        return await route.method(call)
+
+    def _unwrap(self, stream: Stream, route: _Route) -> Call | Response:
+        """The call that *stream* carries, or why it is none."""
         now = self._clock.monotonic()
         deadline_at = now + self._answer_s
         if stream.volatile:
@@ -244,9 +282,7 @@ class GrpcHandler:
             return self._answers.too_large(error)
         except Overloaded as error:
             return self._answers.overloaded(error)
-        return await route.method(
-            Call(message, stream.head, stream.volatile, deadline_at, wire_bytes)
-        )
+        return Call(message, stream.head, stream.volatile, deadline_at, wire_bytes)
 
     def release(self, stream: Stream) -> None:
         """Give back what the stream was charged."""
@@ -270,7 +306,7 @@ class GrpcHandler:
             refusal = self._answers.unimplemented(
                 f"unknown grpc-encoding {encoding[:50]}; known are identity, gzip and zstd"
             )
-        return _Route(method or _no_method, encoding, refusal)
+        return _Route(method or _no_method, self._beginnings.get(head.path), encoding, refusal)
 
     def _decompress(self, stream: Stream, encoding: str, message: bytes) -> bytes:
         if encoding == "identity":

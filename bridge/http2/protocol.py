@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+from bridge.core import Pending
 from bridge.http2.frames import ConnectionFault, ErrorCode
 from bridge.http2.limits import Http2Limits
 from bridge.http2.server import Server
@@ -33,6 +35,15 @@ class Handler(Gate, Protocol):
     @property
     def expired(self) -> Response:
         """The answer when `stream.deadline_at` passes."""
+        ...
+
+    def begin(self, stream: Stream, answer: Callable[[Stream, Response], None]) -> Pending | None:
+        """
+        Answer one complete request by calling *answer*, now or later, if that takes no task.
+
+        Returns:
+            `None` if it takes one: `handle` is called then. *answer* is not called after `cancel`.
+        """
         ...
 
     async def handle(self, stream: Stream) -> Response:
@@ -78,7 +89,7 @@ class Http2Protocol(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; start a task for each request that they complete."""
+        """Take bytes; begin to answer each request that they complete."""
         try:
             self._receive(data)
         except Exception:  # a fault here must end this connection only
@@ -147,9 +158,7 @@ class Http2Protocol(asyncio.Protocol):
             self._busy_at = server.now
             for stream in complete:
                 if not stream.closed:
-                    task = self._loop.create_task(self._serve(stream))
-                    stream.task = task
-                    self.tasks.add(task)
+                    self._begin(stream)
         if state.dropped:
             self._settle_dropped()
         if state.fault is not None:
@@ -160,23 +169,49 @@ class Http2Protocol(asyncio.Protocol):
             self._flush_scheduled = True
             self._loop.call_soon(self._flush)
 
+    def _begin(self, stream: Stream) -> None:
+        try:
+            pending = self._handler.begin(stream, self._answer)
+        except Exception:  # the peer gets an answer whatever happens
+            self._server.log.exception("request_failed")
+            self._answer(stream, self._handler.failure)
+            return
+        if pending is not None:
+            stream.pending = pending
+            return
+        task = self._loop.create_task(self._serve(stream))
+        stream.task = task
+        self.tasks.add(task)
+
+    def _answer(self, stream: Stream, response: Response) -> None:
+        """Take an answer from whoever has it; a fault here ends this connection only."""
+        try:
+            self._handler.release(stream)
+            self._state.respond(stream, response)
+            if not self._flush_scheduled:
+                self._flush_scheduled = True
+                self._loop.call_soon(self._flush)
+            if self._draining_since is not None:
+                self._proceed_draining(self._server.now)
+        except Exception:
+            self._server.log.exception("connection_failed")
+            self._close_reason = "failure"
+            self.abort()
+
     async def _serve(self, stream: Stream) -> None:
         handler = self._handler
         try:
             response = await handler.handle(stream)
+        except asyncio.CancelledError:
+            handler.release(stream)
+            raise
         except Exception:  # the peer gets an answer whatever happens
             self._server.log.exception("request_failed")
             response = handler.failure
         finally:
-            handler.release(stream)
             if stream.task is not None:
                 self.tasks.discard(stream.task)
-        self._state.respond(stream, response)
-        if not self._flush_scheduled:
-            self._flush_scheduled = True
-            self._loop.call_soon(self._flush)
-        if self._draining_since is not None:
-            self._proceed_draining(self._server.now)
+        self._answer(stream, response)
 
     def _schedule_flush(self) -> None:
         if self._state.sender.out and not self._flush_scheduled:
@@ -199,7 +234,9 @@ class Http2Protocol(asyncio.Protocol):
             self._cancel(stream)
 
     def _cancel(self, stream: Stream) -> None:
-        task = stream.task
+        task, pending = stream.task, stream.pending
+        if pending is not None:
+            pending.cancel()
         if task is not None and not task.done():
             # A task that never ran skips its own clean-up, so both are done here.
             task.add_done_callback(self.tasks.discard)
@@ -209,7 +246,7 @@ class Http2Protocol(asyncio.Protocol):
     def _check_streams(self, now: float) -> None:
         timeouts = self._server.timeouts
         for stream in list(self._state.registry.open.values()):
-            if stream.task is not None:
+            if stream.task is not None or stream.pending is not None:
                 if stream.answered:
                     if now - stream.progress_at >= timeouts.write_s:
                         self._state.reset(stream, ErrorCode.CANCEL)

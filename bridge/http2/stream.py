@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from bridge.core import Pending
 from bridge.http2.body import Body
 from bridge.http2.frames import DATA, END_HEADERS, END_STREAM, HEADERS
 from bridge.http2.head import Head, encode_fields
@@ -61,6 +62,7 @@ class Stream(Body):
     closed = False
     refusal: Response | None = None
     task: asyncio.Task[None] | None = None
+    pending: Pending | None = None
     progress_bytes = 0
     body_bytes_max = 0
     charge_bytes = 0

@@ -19,20 +19,21 @@ class Ticket:
 
     `live` is false once nobody waits any more: entries that were not sent yet are then dropped,
     since whoever sent the request sends it again. `on_death` is called when that comes before
-    everything was settled. `future` is what `wait` waits for. `copied_bytes` are charged to the
-    budget besides the request itself, until nobody waits.
+    everything was settled. Whoever does not wait overrides `_settled_with`. `copied_bytes` are
+    charged to the budget besides the request itself, until nobody waits.
     """
 
     __slots__ = (
+        "_future",
         "_messages",
         "_open",
         "acknowledged_items",
         "copied_bytes",
         "deadline",
-        "future",
         "in_doubt_items",
         "live",
         "on_death",
+        "outcome",
         "rejected_items",
     )
 
@@ -44,15 +45,24 @@ class Ticket:
         self.copied_bytes = 0
         self.in_doubt_items = 0
         self.rejected_items = 0
-        self._messages: list[str] = []
+        self.outcome: Receipt | DeliveryError | None = None
+        self._messages: tuple[str, ...] = ()
         self._open = 1  # The one of `seal`: entries may settle while others are being added.
-        self.future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._future: asyncio.Future[Receipt] | None = None
 
     @property
     def settled(self) -> bool:
         """Whether everything was written or refused."""
-        future = self.future
-        return future.done() and not future.cancelled() and future.exception() is None
+        return isinstance(self.outcome, Receipt)
+
+    @property
+    def future(self) -> asyncio.Future[Receipt]:
+        """What `wait` waits for; made when it is first asked for."""
+        if self._future is None:
+            self._future = asyncio.get_running_loop().create_future()
+            if self.outcome is not None:
+                self._fulfil(self._future, self.outcome)
+        return self._future
 
     def opened(self) -> None:
         """One more entry belongs to this request."""
@@ -79,10 +89,9 @@ class Ticket:
 
     def failed(self, error: DeliveryError) -> None:
         """An entry could not be written: the whole request is not taken."""
-        if self._die() and not self.future.done():
-            self.future.set_exception(afresh(error))
-            # Whoever waits gets it; that nobody does, since it was cancelled, is no fault.
-            self.future.exception()
+        if self._die() and self.outcome is None:
+            self.outcome = afresh(error)
+            self._settled_with(self.outcome)
 
     def give_up(self) -> None:
         """Nobody waits any more."""
@@ -114,22 +123,38 @@ class Ticket:
 
     def _die(self) -> bool:
         was_live, self.live = self.live, False
-        # A caller that was cancelled has taken the future along.
-        if was_live and (not self.future.done() or self.future.cancelled()):
+        if was_live and self.outcome is None:
             self.on_death(self)
         return was_live
 
+    def _settled_with(self, outcome: Receipt | DeliveryError) -> None:
+        """Tell whoever waits, once."""
+        if self._future is not None:
+            self._fulfil(self._future, outcome)
+
+    def _fulfil(self, future: asyncio.Future[Receipt], outcome: Receipt | DeliveryError) -> None:
+        # A caller that was cancelled has taken the future along.
+        if future.done():
+            return
+        if isinstance(outcome, Receipt):
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)
+            # Whoever waits gets it; that nobody does, since it was cancelled, is no fault.
+            future.exception()
+
     def _note(self, message: str) -> None:
         if sum(map(len, self._messages)) < _MESSAGE_CHARS_MAX:
-            self._messages.append(message)
+            self._messages += (message,)
 
     def _close_one(self) -> None:
         self._open -= 1
-        if self._open == 0 and not self.future.done():
-            if self.rejected_items or self._messages:
-                self.future.set_result(Receipt(self.rejected_items, "; ".join(self._messages)))
-            else:
-                self.future.set_result(ACCEPTED)
+        if self._open == 0 and self.outcome is None:
+            plain = not (self.rejected_items or self._messages)
+            self.outcome = (
+                ACCEPTED if plain else Receipt(self.rejected_items, "; ".join(self._messages))
+            )
+            self._settled_with(self.outcome)
 
 
 class Expiry:

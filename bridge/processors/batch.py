@@ -5,13 +5,18 @@ Unlike the Collector's it acknowledges nothing early and loses nothing in a cras
 upper bound of the wait: data goes out at once when nothing is under way downstream.
 """
 
+from collections.abc import Callable
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from bridge.core import (
     Batch,
+    Beginner,
     Deadline,
+    DeliveryError,
+    Outcome,
+    Pending,
     ProcessorFactory,
     Receipt,
     Settings,
@@ -102,6 +107,7 @@ class BatchProcessor:
         self.pass_through = False
         self.keep_records = False
         self._downstream = downstream
+        self._beginner = downstream if isinstance(downstream, Beginner) else None
         self._report = settings.report
         metrics = settings.metrics
         labels = {"processor": str(settings.id)}
@@ -148,6 +154,25 @@ class BatchProcessor:
         receipt = await stage.deliver(batch)
         self._outgoing.add(batch.items)
         return receipt
+
+    def begin_delivery(self, batch: Batch, settle: Callable[[Outcome], None]) -> Pending | None:
+        """Pass *batch* on without a task where nothing is joined here."""
+        if not self.pass_through or self._beginner is None:
+            return None
+
+        def settled(outcome: Outcome) -> None:
+            if isinstance(outcome, Receipt):
+                self._outgoing.value += batch.items
+            settle(outcome)
+
+        try:
+            pending = self._beginner.begin_delivery(batch, settled)
+        except DeliveryError:
+            self._incoming.value += batch.items
+            raise
+        if pending is not None:
+            self._incoming.value += batch.items
+        return pending
 
     def hurry(self) -> None:
         """Send what waits now: the source cannot bring more before it has an outcome."""

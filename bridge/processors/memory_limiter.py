@@ -18,8 +18,12 @@ from pydantic import Field, model_validator
 
 from bridge.core import (
     Batch,
+    Beginner,
     Deadline,
+    DeliveryError,
+    Outcome,
     Overloaded,
+    Pending,
     ProcessorFactory,
     Receipt,
     Settings,
@@ -121,6 +125,7 @@ class MemoryLimiter:
         self._options = options
         self._settings = settings
         self._downstream = downstream
+        self._beginner = downstream if isinstance(downstream, Beginner) else None
         self._resident_bytes = resident_bytes or resident_memory_bytes
         self._collect = collect or release_memory
         self._soft, self._hard = options.limits_bytes(available_memory_bytes())
@@ -160,6 +165,38 @@ class MemoryLimiter:
             Overloaded: While the resident memory is above the soft limit.
         """
         self._incoming.add(batch.items)
+        self._refuse_if_limited(batch)
+        self._accepted.add(batch.items)
+        receipt = await self._downstream.deliver(batch)
+        self._outgoing.add(batch.items)
+        return receipt
+
+    def begin_delivery(self, batch: Batch, settle: Callable[[Outcome], None]) -> Pending | None:
+        """Pass *batch* on without a task, if the stage behind can; refuse it as `deliver` does."""
+        if self._beginner is None:
+            return None
+        items = batch.items
+        if self._limited:
+            self._incoming.value += items
+            self._refuse_if_limited(batch)
+
+        def settled(outcome: Outcome) -> None:
+            if isinstance(outcome, Receipt):
+                self._outgoing.value += items
+            settle(outcome)
+
+        try:
+            pending = self._beginner.begin_delivery(batch, settled)
+        except DeliveryError:
+            self._incoming.value += items
+            self._accepted.value += items
+            raise
+        if pending is not None:
+            self._incoming.value += items
+            self._accepted.value += items
+        return pending
+
+    def _refuse_if_limited(self, batch: Batch) -> None:
         if self._limited:
             self._refused.add(batch.items)
             raise Overloaded(
@@ -167,10 +204,6 @@ class MemoryLimiter:
                 f"{self._soft // _MIB} MiB",
                 retry_after_s=self._options.retry_after,
             )
-        self._accepted.add(batch.items)
-        receipt = await self._downstream.deliver(batch)
-        self._outgoing.add(batch.items)
-        return receipt
 
     def check(self) -> None:
         """Look at the memory now, collect garbage if that is due, and decide."""

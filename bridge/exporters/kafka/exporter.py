@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,7 @@ from bridge.core import (
     Deadline,
     DeliveryError,
     Denied,
+    Outcome,
     Overloaded,
     Receipt,
     Retryable,
@@ -23,11 +25,12 @@ from bridge.core import (
     Unavailable,
 )
 from bridge.exporters.kafka.config import KafkaExporterConfig
+from bridge.exporters.kafka.delivery import Delivery
 from bridge.exporters.kafka.figures import Figures
 from bridge.exporters.kafka.gathering import Gathering
 from bridge.exporters.kafka.layout import Placing, layout_of
 from bridge.exporters.kafka.putting import Putting
-from bridge.exporters.kafka.routing import Router
+from bridge.exporters.kafka.routing import Route, Router
 from bridge.kafka import (
     RETRY_AFTER_S,
     Expiry,
@@ -180,19 +183,58 @@ class KafkaExporter:
         self._figures.sent[batch.signal].value += batch.items - receipt.rejected_items
         return receipt
 
+    def begin_delivery(self, batch: Batch, settle: Callable[[Outcome], None]) -> Delivery | None:
+        """Deliver without a task, if the topic is known already; see `bridge.core.Beginner`."""
+        body_bytes = len(batch.body)
+        found = self._plain_topic(batch.signal)
+        if found is None or not body_bytes:
+            return None
+        try:
+            self._flusher.admit(body_bytes)
+        except Overloaded:
+            self._figures.failed[batch.signal].value += batch.items
+            raise
+        delivery = Delivery(self, batch, settle)
+        self._gather(delivery, found, batch)
+        return delivery
+
+    def forget(self, ticket: Ticket) -> None:
+        """Nobody waits for *ticket* any more although it is not settled."""
+        self._flusher.forget(ticket)
+
+    def ended(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """Clear up after a delivery that `begin_delivery` began."""
+        batch = delivery.batch
+        self._leave(delivery, batch.signal)
+        self._flusher.release(len(batch.body) + delivery.copied_bytes)
+        if isinstance(outcome, Receipt):
+            self._figures.sent[batch.signal].value += batch.items - outcome.rejected_items
+        elif outcome is not None:
+            self._figures.failed[batch.signal].value += batch.items
+            return _with_hint(outcome)
+        return outcome
+
     def _put_at_once(self, batch: Batch) -> Ticket | None:
         """Gather *batch* for a topic that is known already; `None` if that takes more."""
-        route = self._router.plain(batch.signal)
+        found = self._plain_topic(batch.signal)
+        if found is None:
+            return None
+        ticket = Ticket(batch.origin.deadline, self._flusher.forget)
+        self._gather(ticket, found, batch)
+        return ticket
+
+    def _plain_topic(self, signal: Signal) -> tuple[Route, Topic] | None:
+        """Where all of *signal* goes, if nothing must be asked or looked at to know it."""
+        route = self._router.plain(signal)
         if route is None or self._dead_letter or self._producer.trouble is not None:
             return None
         topic = self._topics.known(route.topic)
-        if topic is None:
-            return None
-        ticket = Ticket(batch.origin.deadline, self._flusher.forget)
+        return None if topic is None else (route, topic)
+
+    def _gather(self, ticket: Ticket, where: tuple[Route, Topic], batch: Batch) -> None:
         self._expiry.watch(ticket)
-        self._gathering.add(route, topic, ticket, batch.body, batch.items)
+        self._gathering.add(*where, ticket, batch.body, batch.items)
         ticket.seal()
-        return ticket
 
     async def _put(self, batch: Batch) -> Ticket:
         if (trouble := self._producer.trouble) is not None:

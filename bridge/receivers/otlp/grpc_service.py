@@ -1,22 +1,27 @@
 """The three OTLP services over gRPC."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from bridge.core import (
     ACCEPTED,
     NO_METADATA,
+    SETTLED,
     BridgeError,
     Denied,
     Malformed,
     Metadata,
+    Outcome,
     Overloaded,
+    Pending,
     Receipt,
     Signal,
     TooLarge,
 )
 from bridge.http2 import (
     Answers,
+    Beginning,
     Call,
     Code,
     Guard,
@@ -37,6 +42,7 @@ SERVICES: Final = {
     Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
 }
 _OK: Final = message_response(b"")
+_Made = TypeVar("_Made")
 
 
 def export_path(signal: Signal) -> bytes:
@@ -108,6 +114,31 @@ def make_export(
     return export
 
 
+def make_beginning(
+    intake: Intake, outcomes: Outcomes, answers: OtlpAnswers, *, include_metadata: bool
+) -> Beginning:
+    """The Export method of one signal, without a task where the stage behind can do without."""
+
+    def settled(answer: Callable[[Response], None], outcome: Outcome) -> None:
+        if outcome is ACCEPTED:
+            outcomes.ok.value += 1
+            answer(_OK)
+        elif isinstance(outcome, Receipt):
+            answer(_answer_receipt(outcome, outcomes))
+        elif outcome is not None:
+            answer(answers.of_error(outcome))
+
+    def begin(call: Call, answer: Callable[[Response], None]) -> Pending | None:
+        metadata = metadata_of(call) if include_metadata else NO_METADATA
+        try:
+            return intake.begin(call.message, call.deadline_at, metadata, partial(settled, answer))
+        except BridgeError as error:
+            answer(answers.of_error(error))
+            return SETTLED
+
+    return begin
+
+
 def make_guard(authenticator: Authenticator, answers: OtlpAnswers) -> Guard:
     """Let in who *authenticator* knows; health checks are open."""
 
@@ -126,8 +157,8 @@ def make_guard(authenticator: Authenticator, answers: OtlpAnswers) -> Guard:
 
 
 def make_methods(
-    intakes: Mapping[Signal, Intake], make: Callable[[Intake], Method]
-) -> dict[bytes, Method]:
+    intakes: Mapping[Signal, Intake], make: Callable[[Intake], _Made]
+) -> dict[bytes, _Made]:
     """Export of each signal that some pipeline wants, by path."""
     return {export_path(signal): make(intake) for signal, intake in intakes.items()}
 

@@ -1,17 +1,22 @@
 """OTLP over HTTP/1.1: paths, content types, statuses."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from bridge.core import (
     ACCEPTED,
     NO_METADATA,
+    SETTLED,
     BridgeError,
     Clock,
     Denied,
+    Metadata,
+    Outcome,
     Overloaded,
+    Pending,
     Receipt,
     Signal,
     TooLarge,
@@ -50,6 +55,16 @@ class _Route:
     encoding: str
     verdict: Verdict | None
     preflight: Response | None
+
+
+@dataclass(slots=True)
+class _Call:
+    """One complete request."""
+
+    intake: Intake
+    body: bytes
+    deadline_at: float
+    metadata: Metadata
 
 
 class OtlpHttpHandler:
@@ -141,8 +156,45 @@ class OtlpHttpHandler:
             return None
         return self._finish(request, self._say(verdict, self._route(request.head).content_type))
 
+    def begin(
+        self, request: Request, answer: Callable[[Request, Response], None]
+    ) -> Pending | None:
+        """Deliver the body without a task, where the stage behind can do without."""
+        call = self._unwrap(request)
+        if not isinstance(call, _Call):
+            answer(request, call)
+            return SETTLED
+        request.context = call
+        try:
+            return call.intake.begin(
+                call.body, call.deadline_at, call.metadata, partial(self._settled, request, answer)
+            )
+        except BridgeError as error:
+            answer(request, self._to_response(request, error))
+            return SETTLED
+
+    def _settled(
+        self, request: Request, answer: Callable[[Request, Response], None], outcome: Outcome
+    ) -> None:
+        if outcome is not None:
+            answer(request, self._to_response(request, outcome))
+
     async def handle(self, request: Request) -> Response:
-        """Deliver the body and answer with the receipt."""
+        """Deliver the body, unless `begin` has, and answer with the receipt."""
+        call = request.context
+        if not isinstance(call, _Call):
+            unwrapped = self._unwrap(request)
+            if not isinstance(unwrapped, _Call):
+                return unwrapped
+            call = unwrapped
+        try:
+            receipt = await call.intake.take(call.body, call.deadline_at, call.metadata)
+        except BridgeError as error:
+            return self._to_response(request, error)
+        return self._to_response(request, receipt)
+
+    def _unwrap(self, request: Request) -> "_Call | Response":
+        """What *request* asks for, or why it is refused."""
         deadline_at = self._clock.monotonic() + self._answer_s
         request.deadline_at = deadline_at + _EXPIRY_GRACE_S
         head = request.head
@@ -156,14 +208,20 @@ class OtlpHttpHandler:
                 body = self._decompress(request, route.encoding, body)
             if route.content_type == _JSON:
                 body = otlp_json.decode(intake.signal, body, intake.limits.values_max)
-            receipt = await intake.take(body, deadline_at, metadata)
         except BridgeError as error:
-            return self._finish(request, self._say(judge(error), route.content_type))
-        if receipt is ACCEPTED:
+            return self._to_response(request, error)
+        return _Call(intake, body, deadline_at, metadata)
+
+    def _to_response(self, request: Request, outcome: Receipt | BridgeError) -> Response:
+        route = self._route(request.head)
+        if isinstance(outcome, BridgeError):
+            return self._finish(request, self._say(judge(outcome), route.content_type))
+        if outcome is ACCEPTED:
             self._outcomes.ok.value += 1
             response = self._ok_json if route.content_type == _JSON else self._ok_protobuf
         else:
-            response = self._answer(receipt, route.content_type, intake.signal)
+            assert route.intake is not None  # noqa: S101 - admit refused the others
+            response = self._answer(outcome, route.content_type, route.intake.signal)
         return response if self._cors is None else self._finish(request, response)
 
     def release(self, request: Request) -> None:

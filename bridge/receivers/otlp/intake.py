@@ -1,16 +1,22 @@
 """From a request's bytes to an acknowledged batch, alike for both transports."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 from bridge.core import (
     ACCEPTED,
     NO_METADATA,
+    SETTLED,
     Batch,
+    Beginner,
     Clock,
     Deadline,
     DeliveryError,
     Metadata,
     Origin,
+    Outcome,
+    Pending,
     Receipt,
     Settings,
     Signal,
@@ -78,6 +84,7 @@ class Intake:
     ) -> None:
         self.signal = signal
         self.limits = RequestLimits.of(items_max, value_depth_max)
+        self._beginner = stage if isinstance(stage, Beginner) else None
         self._items_max = items_max
         self._stage = stage
         self._source = str(settings.id)
@@ -99,17 +106,10 @@ class Intake:
             TooLarge: If it holds more items, envelopes or fields than one request may.
             DeliveryError: What the stage behind says.
         """
-        items = count_items(self.signal, body, self.limits)
-        if not items:
+        batch = self._to_batch(body, deadline_at, metadata)
+        if batch is None:
             return ACCEPTED
-        if items > self._items_max:
-            self._refused.value += items
-            raise TooLarge(
-                f"the request holds {items:,} {self.signal.items}, at most {self._items_max:,} are "
-                "taken at once: send smaller batches or raise max_items_per_request"
-            )
-        origin = Origin(self._source, Deadline(deadline_at, self._clock))
-        batch = Batch(self.signal, body, items, origin, metadata)
+        items = batch.items
         try:
             receipt = await self._stage.deliver(batch)
         except (DeliveryError, asyncio.CancelledError):
@@ -123,6 +123,58 @@ class Intake:
             self._refused.value += rejected_items
         self._accepted.value += items - rejected_items
         return receipt
+
+    def begin(
+        self,
+        body: bytes,
+        deadline_at: float,
+        metadata: Metadata,
+        settle: Callable[[Outcome], None],
+    ) -> Pending | None:
+        """
+        Do what `take` does without a task, as `Beginner.begin_delivery` describes.
+
+        Raises:
+            Malformed, TooLarge, DeliveryError: As `take`; *settle* is not called then.
+        """
+        if self._beginner is None:
+            return None
+        batch = self._to_batch(body, deadline_at, metadata)
+        if batch is None:
+            settle(ACCEPTED)
+            return SETTLED
+        try:
+            return self._beginner.begin_delivery(batch, partial(self._settled, batch.items, settle))
+        except DeliveryError:
+            self._refused.value += batch.items
+            raise
+        except Exception:
+            self._failed.value += batch.items
+            raise
+
+    def _settled(self, items: int, settle: Callable[[Outcome], None], outcome: Outcome) -> None:
+        if outcome is ACCEPTED:
+            self._accepted.value += items
+        elif isinstance(outcome, Receipt):
+            self._refused.value += outcome.rejected_items
+            self._accepted.value += items - outcome.rejected_items
+        else:
+            self._refused.value += items
+        settle(outcome)
+
+    def _to_batch(self, body: bytes, deadline_at: float, metadata: Metadata) -> Batch | None:
+        """The batch that *body* is; `None` if it holds nothing."""
+        items = count_items(self.signal, body, self.limits)
+        if not items:
+            return None
+        if items > self._items_max:
+            self._refused.value += items
+            raise TooLarge(
+                f"the request holds {items:,} {self.signal.items}, at most {self._items_max:,} are "
+                "taken at once: send smaller batches or raise max_items_per_request"
+            )
+        origin = Origin(self._source, Deadline(deadline_at, self._clock))
+        return Batch(self.signal, body, items, origin, metadata)
 
 
 def to_metadata(*groups: tuple[Field, ...]) -> Metadata:

@@ -14,6 +14,7 @@ from bridge.receivers.otlp.config import MIB, GrpcOptions, HttpOptions, OtlpRece
 from bridge.receivers.otlp.grpc_service import (
     SERVICES,
     OtlpAnswers,
+    make_beginning,
     make_export,
     make_guard,
     make_methods,
@@ -118,14 +119,13 @@ class OtlpReceiver:
         where = f"{self._where}.grpc"
         answers = OtlpAnswers(self._outcomes["grpc"], where)
         authenticator = self._find_authenticator(config, where)
+        intakes, shared = self._intakes["grpc"], (self._outcomes["grpc"], answers)
+        metadata = config.include_metadata
         methods = make_methods(
-            self._intakes["grpc"],
-            lambda intake: make_export(
-                intake,
-                self._outcomes["grpc"],
-                answers,
-                include_metadata=config.include_metadata,
-            ),
+            intakes, lambda intake: make_export(intake, *shared, include_metadata=metadata)
+        )
+        beginnings = make_methods(
+            intakes, lambda intake: make_beginning(intake, *shared, include_metadata=metadata)
         )
         handler = GrpcHandler(
             {**methods, **self._health.methods},
@@ -135,6 +135,7 @@ class OtlpReceiver:
             answer_s=self._config.answer_timeout,
             answers=answers,
             guard=None if authenticator is None else make_guard(authenticator, answers),
+            beginnings=beginnings,
         )
         limits = Http2Limits(
             concurrent_streams_max=config.concurrent_streams_max,

@@ -1,7 +1,10 @@
 """A gate and a handler that do as they are told, and answers read back."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
+from bridge.core import Pending
 from bridge.http1 import Request, Response
 
 OK = Response(200, ((b"content-type", b"text/plain"),), b"done")
@@ -24,6 +27,8 @@ class FakeHandler:
         self.bodies: list[bytes] = []
         self.released: list[Request] = []
         self.cancelled = 0
+        self.begins: Callable[[], Pending | None] | None = None
+        self.answers: list[Callable[[Response], None]] = []
 
     def admit(self, request: Request) -> Response | None:
         """Judge the declared length."""
@@ -36,6 +41,17 @@ class FakeHandler:
         if request.received_bytes + more_bytes > self.limit_bytes:
             return Response(413, (), b"large")
         return None
+
+    def begin(
+        self, request: Request, answer: Callable[[Request, Response], None]
+    ) -> Pending | None:
+        """Leave it to a task, or note how to answer."""
+        self.answers.append(partial(answer, request))
+        if self.begins is None:
+            return None
+        request.deadline_at = self.deadline_at
+        self.bodies.append(request.take_body())
+        return self.begins()
 
     async def handle(self, request: Request) -> Response:
         """Wait until `open`, then answer or fail."""

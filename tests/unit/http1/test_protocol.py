@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.core import SETTLED, Pending
 from bridge.http1 import Http1Limits, Http1Protocol
 from bridge.http2 import QuietLog, Server, Timeouts
 from bridge.testing import ManualClock, settle
-from tests.unit.http1.gate import FakeHandler, chunked, post, statuses
+from tests.unit.http1.gate import OK, FakeHandler, chunked, post, statuses
 from tests.unit.http2.transport import FakeTransport
 
 
@@ -71,6 +72,67 @@ async def test_requests_are_served_one_at_a_time(fixture: Fixture) -> None:
     assert fixture.transport.reading
     assert len(fixture.handler.released) == 2
     assert fixture.protocol.tasks == set()
+
+
+class Waiting:
+    """A pending answer that notes its cancellation."""
+
+    def __init__(self) -> None:
+        self.cancels = 0
+
+    def cancel(self) -> None:
+        """Note it."""
+        self.cancels += 1
+
+
+async def test_requests_that_begin_are_served_one_at_a_time(fixture: Fixture) -> None:
+    """Each answer lets the next one begin, without any task."""
+    fixture.handler.begins = Waiting
+    await fixture.receive(post(b"one") + post(b"two"))
+    begun = list(fixture.handler.bodies)
+
+    fixture.handler.answers[0](OK)
+    first = await fixture.receive(b"")
+    fixture.handler.answers[1](OK)
+    second = await fixture.receive(b"")
+
+    assert begun == [b"one"]
+    assert fixture.handler.bodies == [b"one", b"two"]
+    assert (statuses(first), statuses(second)) == ([200], [200])
+    assert len(fixture.handler.released) == 2
+    assert fixture.protocol.tasks == set()
+
+
+async def test_many_answers_at_once_do_not_nest(fixture: Fixture) -> None:
+    """Pipelined requests that are answered while they begin are a loop, not a recursion."""
+    depth = deepest = 0
+
+    def begin() -> Pending:
+        nonlocal depth, deepest
+        depth += 1
+        deepest = max(deepest, depth)
+        fixture.handler.answers[-1](OK)
+        depth -= 1
+        return SETTLED
+
+    fixture.handler.begins = begin
+
+    answer = await fixture.receive(b"".join([post(b"x")] * 16))
+
+    assert statuses(answer) == [200] * 16
+    assert deepest == 1
+
+
+async def test_connection_lost_cancels_what_is_pending(fixture: Fixture) -> None:
+    """Nobody waits for the answer any more."""
+    waiting = Waiting()
+    fixture.handler.begins = lambda: waiting
+    await fixture.receive(post(b"one"))
+
+    fixture.protocol.connection_lost(None)
+
+    assert waiting.cancels == 1
+    assert len(fixture.handler.released) == 1
 
 
 async def test_connection_lost_cancels_its_request(fixture: Fixture) -> None:

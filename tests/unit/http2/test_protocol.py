@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.core import SETTLED, Pending
 from bridge.http2 import Http2Limits, Http2Protocol, QuietLog, Response, Server, Stream, Timeouts
 from bridge.http2.frames import (
     ACK,
@@ -25,6 +27,7 @@ from tests.unit.http2.transport import FakeTransport
 from tests.unit.http2.wire import OK, OPENING, REFUSED, FakeGate, Frame, data, headers, parse
 
 ENDED = END_HEADERS | END_STREAM
+Answer = Callable[[Stream, Response], None]
 EXPIRED = Response.of_fields(((b":status", b"200"), (b"grpc-status", b"4")))
 
 
@@ -42,6 +45,16 @@ class FakeHandler(FakeGate):
         self.error: Exception | None = None
         self.deadline_at: float | None = None
         self.cancelled = 0
+        self.begins: Callable[[int], Pending | None] | None = None
+        self.answers: dict[int, Callable[[Response], None]] = {}
+
+    def begin(self, stream: Stream, answer: Answer) -> Pending | None:
+        """Leave it to a task, or note how to answer."""
+        self.answers[stream.id] = partial(answer, stream)
+        if self.begins is None:
+            return None
+        stream.deadline_at = self.deadline_at
+        return self.begins(stream.id)
 
     async def handle(self, stream: Stream) -> Response:
         """Wait until `open`, then answer or fail."""
@@ -126,6 +139,99 @@ async def test_requests_are_answered_out_of_order_as_they_finish(fixture: Fixtur
     assert {1, 3} == {each.stream_id for each in sent}
     assert set() == fixture.protocol.tasks
     assert fixture.handler.released == [1, 3]
+
+
+class Waiting:
+    """A pending answer that notes its cancellation."""
+
+    def __init__(self) -> None:
+        self.cancels = 0
+
+    def cancel(self) -> None:
+        """Note it."""
+        self.cancels += 1
+
+
+async def test_requests_that_begin_are_answered_without_tasks(fixture: Fixture) -> None:
+    """Answers come by calls, in any order, and what was charged is given back once each."""
+    fixture.handler.begins = lambda stream_id: Waiting()
+    nothing = await fixture.receive(headers(1, flags=ENDED) + headers(3, flags=ENDED))
+    tasks = len(fixture.protocol.tasks)
+
+    fixture.handler.answers[3](OK)
+    fixture.handler.answers[1](OK)
+    sent = await fixture.receive(b"")
+
+    assert nothing == []
+    assert tasks == 0
+    assert list(dict.fromkeys(each.stream_id for each in sent)) == [3, 1]
+    assert fixture.handler.released == [3, 1]
+
+
+async def test_request_answered_while_it_begins_is_written(fixture: Fixture) -> None:
+    """Nothing has to wait for an answer that is there at once."""
+
+    def begin(stream_id: int) -> Pending:
+        fixture.handler.answers[stream_id](OK)
+        return SETTLED
+
+    fixture.handler.begins = begin
+
+    sent = await fixture.receive(headers(1, flags=ENDED))
+
+    assert {1} == {each.stream_id for each in sent}
+
+
+async def test_request_reset_while_it_is_pending_is_cancelled(fixture: Fixture) -> None:
+    """Its charge is given back; an answer that comes nevertheless goes nowhere."""
+    waiting = Waiting()
+    fixture.handler.begins = lambda stream_id: waiting
+    await fixture.receive(headers(1, flags=ENDED))
+
+    await fixture.receive(rst_stream(1, ErrorCode.CANCEL))
+    fixture.handler.answers[1](OK)
+    sent = await fixture.receive(b"")
+
+    assert waiting.cancels == 1
+    assert 1 in fixture.handler.released
+    assert sent == []
+
+
+async def test_request_pending_past_its_deadline_is_answered(fixture: Fixture) -> None:
+    """The protocol answers over the head of whoever is late, as it does for tasks."""
+    waiting = Waiting()
+    fixture.handler.begins = lambda stream_id: waiting
+    fixture.handler.deadline_at = fixture.clock.monotonic() + 4.0
+    await fixture.receive(headers(1, flags=ENDED))
+
+    sent = await fixture.advance(4.1)
+
+    assert EXPIRED.head == sent[0].payload
+    assert waiting.cancels == 1
+
+
+async def test_request_that_fails_to_begin_is_answered(fixture: Fixture) -> None:
+    """A fault of ours costs one answer, not the connection."""
+    fixture.handler.begins = lambda stream_id: Waiting() if 1 // (stream_id - 1) else None
+
+    with capture_logs() as lines:
+        sent = await fixture.receive(headers(1, flags=ENDED) + headers(3, flags=ENDED))
+
+    assert REFUSED.head == sent[0].payload
+    assert [line["event"] for line in lines if line["event"] == "request_failed"]
+    assert not fixture.transport.closed
+
+
+async def test_answer_that_cannot_be_written_ends_its_connection(fixture: Fixture) -> None:
+    """Whoever answers is not troubled by a fault in one connection."""
+    fixture.handler.begins = lambda stream_id: Waiting()
+    await fixture.receive(headers(1, flags=ENDED))
+
+    with capture_logs() as lines:
+        fixture.handler.answers[1](None)  # type: ignore[arg-type]  # a fault
+
+    assert fixture.transport.aborted
+    assert [line["event"] for line in lines] == ["connection_failed"]
 
 
 async def test_request_reset_by_the_peer_is_cancelled(fixture: Fixture) -> None:

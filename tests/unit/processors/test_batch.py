@@ -5,9 +5,20 @@ import asyncio
 import pytest
 from pydantic import ValidationError
 
-from bridge.core import ACCEPTED, Batch, Deadline, Origin, Signal, State
+from bridge.core import (
+    ACCEPTED,
+    SETTLED,
+    Batch,
+    Deadline,
+    Origin,
+    Outcome,
+    Signal,
+    State,
+    Unavailable,
+)
 from bridge.processors.batch import FACTORY, BatchOptions, BatchProcessor
 from bridge.testing import FakeStage, ManualClock, make_settings
+from tests.unit.beginning import FakeBeginner
 
 
 def built(stage: FakeStage, **keys: object) -> tuple[BatchProcessor, object]:
@@ -84,6 +95,42 @@ async def test_batch_passes_through_when_told() -> None:
 
     assert stage.taken == mine
     assert stage.taken[0] is mine[0]
+
+
+async def test_batch_begins_only_where_it_passes_through() -> None:
+    """Then the stage behind begins and its outcome is counted; what is joined needs `deliver`."""
+    stage = FakeBeginner()
+    outcomes: list[Outcome] = []
+    batch, settings = built(stage)
+    joined = batch.begin_delivery(a_batch(2), outcomes.append)
+    batch.pass_through = True
+    begun = batch.begin_delivery(a_batch(2), outcomes.append)
+    ((_, settle),) = stage.begun
+    settle(ACCEPTED)
+
+    value = settings.metrics.value
+    assert joined is None
+    assert begun is SETTLED
+    assert outcomes == [ACCEPTED]
+    assert value("otelcol_processor_incoming_items", otel_signal="traces") == 2
+    assert value("otelcol_processor_outgoing_items", otel_signal="traces") == 2
+
+
+@pytest.mark.parametrize("answer", [Unavailable("full"), None])
+async def test_batch_that_cannot_begin_counts_what_came(answer) -> None:
+    """A refusal is raised and counted as incoming; a stage that must wait gets `deliver`."""
+    batch, settings = built(FakeBeginner(answer))
+    batch.pass_through = True
+    raised = 0
+    try:
+        assert batch.begin_delivery(a_batch(2), lambda _: None) is None
+    except Unavailable:
+        raised = 2
+
+    value = settings.metrics.value
+    assert raised == (2 if answer else 0)
+    assert value("otelcol_processor_incoming_items", otel_signal="traces") == raised
+    assert value("otelcol_processor_outgoing_items", otel_signal="traces") == 0
 
 
 async def test_batch_metadata_keys_ignore_case() -> None:

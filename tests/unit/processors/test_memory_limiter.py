@@ -5,7 +5,17 @@ import os
 import pytest
 from pydantic import ValidationError
 
-from bridge.core import ACCEPTED, Batch, Deadline, Origin, Overloaded, Signal, State
+from bridge.core import (
+    ACCEPTED,
+    SETTLED,
+    Batch,
+    Deadline,
+    Origin,
+    Outcome,
+    Overloaded,
+    Signal,
+    State,
+)
 from bridge.processors.memory_limiter import (
     MemoryLimiter,
     MemoryLimiterOptions,
@@ -14,6 +24,7 @@ from bridge.processors.memory_limiter import (
     resident_memory_bytes,
 )
 from bridge.testing import FakeStage, ManualClock, make_settings
+from tests.unit.beginning import FakeBeginner
 
 MIB = 1024 * 1024
 BATCH = Batch(Signal.TRACES, b"x", 3, Origin("otlp"))
@@ -35,9 +46,9 @@ class Machine:
         self.used_mib -= self.freed_mib
 
 
-def built(machine: Machine, **keys: object):
+def built(machine: Machine, stage: FakeStage | None = None, **keys: object):
     settings = make_settings("memory_limiter", clock=ManualClock())
-    stage = FakeStage()
+    stage = stage or FakeStage()
     options = MemoryLimiterOptions.model_validate({"limit_mib": 1000, **keys})
     limiter = MemoryLimiter(
         options,
@@ -58,6 +69,28 @@ async def test_limiter_passes_below_its_limit() -> None:
     assert await limiter.deliver(BATCH) is ACCEPTED
     assert stage.taken == [BATCH]
     assert settings.metrics.value("otelcol_processor_memory_limiter_accepted_spans") == 3
+
+
+async def test_limiter_begins_below_its_limit_and_refuses_above() -> None:
+    """Without a task it counts and refuses as `deliver` does, and needs a stage that can begin."""
+    machine, outcomes = Machine(800), list[Outcome]()
+    limiter, settings, stage = built(machine, FakeBeginner())
+    begun = limiter.begin_delivery(BATCH, outcomes.append)
+    stage.begun[0][1](ACCEPTED)
+    machine.used_mib = 801
+    limiter.check()
+    with pytest.raises(Overloaded, match="800 MiB"):
+        limiter.begin_delivery(BATCH, outcomes.append)
+    plain, _, _ = built(Machine(800))
+
+    value = settings.metrics.value
+    assert begun is SETTLED
+    assert outcomes == [ACCEPTED]
+    assert value("otelcol_processor_memory_limiter_accepted_spans") == 3
+    assert value("otelcol_processor_memory_limiter_refused_spans") == 3
+    assert value("otelcol_processor_incoming_items") == 6
+    assert value("otelcol_processor_outgoing_items") == 3
+    assert plain.begin_delivery(BATCH, outcomes.append) is None
 
 
 async def test_limiter_refuses_above_its_limit() -> None:

@@ -14,6 +14,7 @@ from bridge.core import (
     Denied,
     Malformed,
     Origin,
+    Outcome,
     Overloaded,
     Signal,
     State,
@@ -25,6 +26,7 @@ from bridge.kafka import trace_partitions
 from bridge.testing import Order, log_request, make_settings, metric_request, settle, trace_request
 from bridge.wire import count_items, otlp_json, trace_ids
 from bridge.wire.shallow import parse
+from tests.unit.beginning import begin_and_wait
 from tests.unit.kafka.fake_cluster import FakeCluster
 
 CLOCK = SystemClock()
@@ -32,9 +34,12 @@ PARTITIONS = 12
 
 
 class Bench:
-    """An exporter on a fake cluster."""
+    """An exporter on a fake cluster, delivered to by a task that waits or by a call."""
 
-    def __init__(self, section: dict[str, Any], cluster: FakeCluster | None = None) -> None:
+    def __init__(
+        self, section: dict[str, Any], cluster: FakeCluster | None = None, begins: bool = False
+    ) -> None:
+        self.begins = begins
         self.cluster = cluster or FakeCluster(any_topic=PARTITIONS)
         self.settings = make_settings("kafka")
         section = {**section, "producer": {"linger": "0s", **section.get("producer", {})}}
@@ -48,7 +53,10 @@ class Bench:
     async def deliver(self, made: Any, seconds: float | None = 5.0) -> Any:
         deadline = None if seconds is None else Deadline.after(seconds, CLOCK)
         origin = Origin("test", deadline)
-        return await self.exporter.deliver(Batch(made.signal, made.body, made.items, origin))
+        batch = Batch(made.signal, made.body, made.items, origin)
+        if self.begins:
+            return await begin_and_wait(self.exporter, batch)
+        return await self.exporter.deliver(batch)
 
     def value(self, name: str, **labels: str) -> float:
         return float(self.settings.metrics.value(name, **labels))  # type: ignore[attr-defined]
@@ -60,13 +68,13 @@ class Bench:
 Start = Callable[..., Any]
 
 
-@pytest.fixture
-async def start() -> AsyncIterator[Start]:
+@pytest.fixture(params=["task", "call"])
+async def start(request: pytest.FixtureRequest) -> AsyncIterator[Start]:
     """Starts exporters and stops them at the end."""
     running: list[Bench] = []
 
     async def begin(section: dict[str, Any], cluster: FakeCluster | None = None) -> Bench:
-        bench = Bench(section, cluster)
+        bench = Bench(section, cluster, begins=request.param == "call")
         running.append(bench)
         await bench.exporter.start()
         await settle()
@@ -301,3 +309,39 @@ def test_factory_makes_the_exporter() -> None:
 
     assert isinstance(exporter, KafkaExporter)
     assert FACTORY.type_name == "kafka"
+
+
+async def test_delivery_cancelled_is_told_so_and_gives_back_its_bytes(start: Start) -> None:
+    """Whoever began it hears `None` once; the budget is free again and it counts as in doubt."""
+    bench = await start({}, FakeCluster(any_topic=PARTITIONS))
+    made = trace_request(4)
+    outcomes: list[Outcome] = []
+    batch = Batch(made.signal, made.body, made.items, Origin("test", Deadline.after(5, CLOCK)))
+    await bench.deliver(trace_request(1))  # The topic is known now.
+    bench.cluster.script.extend(["hang"] * PARTITIONS)
+
+    pending = bench.exporter.begin_delivery(batch, outcomes.append)
+    assert pending is not None
+    await settle()
+    held = bench.value("bridge_kafka_exporter_buffered_bytes", exporter="kafka")
+    pending.cancel()
+    pending.cancel()
+
+    assert held == len(made.body)
+    assert outcomes == [None]
+    assert bench.value("bridge_kafka_exporter_buffered_bytes", exporter="kafka") == 0
+    assert (
+        bench.value("bridge_exporter_possible_duplicates", exporter="kafka", signal="traces") == 4
+    )
+    assert bench.value("otelcol_exporter_send_failed_spans") == 0
+
+
+async def test_copies_of_a_request_are_given_back_with_it(start: Start) -> None:
+    """A resource that is repeated in each partition's record is charged only until the answer."""
+    bench = await start({})
+    made = trace_request(40, 1, service="s" * 20_000)
+
+    assert await bench.deliver(trace_request(1)) == ACCEPTED
+    assert await bench.deliver(made) == ACCEPTED
+    assert sum(len(value) for value in bench.cluster.values()) > 5 * len(made.body)
+    assert bench.value("bridge_kafka_exporter_buffered_bytes", exporter="kafka") == 0

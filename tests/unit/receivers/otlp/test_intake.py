@@ -4,9 +4,20 @@ import asyncio
 
 import pytest
 
-from bridge.core import ACCEPTED, Malformed, Receipt, Signal, TooLarge, Unavailable
+from bridge.core import (
+    ACCEPTED,
+    NO_METADATA,
+    SETTLED,
+    Malformed,
+    Outcome,
+    Receipt,
+    Signal,
+    TooLarge,
+    Unavailable,
+)
 from bridge.receivers.otlp.intake import Intake, to_metadata
 from bridge.testing import FakeStage, ManualClock, RecordingMetrics, make_settings, trace_request
+from tests.unit.beginning import FakeBeginner
 
 MADE = trace_request(4)
 
@@ -94,3 +105,65 @@ def test_metadata_keeps_all_values_in_order() -> None:
     metadata = to_metadata(((b"a", b"1"), (b"b", b"2")), ((b"a", b"\xe9"),))
 
     assert metadata == {"a": ("1", "\xe9"), "b": ("2",)}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "figures"),
+    [
+        (ACCEPTED, (4, 0, 0)),
+        (Receipt(1, "too large"), (3, 1, 0)),
+        (Unavailable("away"), (0, 4, 0)),
+        (None, (0, 4, 0)),
+    ],
+)
+async def test_items_begun_are_counted_when_they_settle(
+    outcome: Outcome, figures: tuple[float, ...]
+) -> None:
+    """As `take` counts them; `None` is a sender that went away."""
+    stage = FakeBeginner()
+    fixture = Fixture(stage)
+    outcomes: list[Outcome] = []
+
+    pending = fixture.intake.begin(MADE.body, 4.0, NO_METADATA, outcomes.append)
+    ((batch, settle),) = stage.begun
+    before = fixture.figures()
+    settle(outcome)
+
+    assert pending is SETTLED
+    assert (batch.body, batch.items) == (MADE.body, 4)
+    assert before == (0, 0, 0)
+    assert fixture.figures() == figures
+    assert outcomes == [outcome]
+
+
+async def test_begin_is_left_to_take_where_a_stage_cannot() -> None:
+    """Nothing is counted, and nobody is called."""
+    outcomes: list[Outcome] = []
+    for stage in (FakeStage(), FakeBeginner(None)):
+        fixture = Fixture(stage)
+        assert fixture.intake.begin(MADE.body, 4.0, NO_METADATA, outcomes.append) is None
+        assert fixture.figures() == (0, 0, 0)
+    assert outcomes == []
+
+
+async def test_begin_counts_what_is_refused_at_once() -> None:
+    """A full buffer and a fault of ours are told by raising."""
+    fixture = Fixture(FakeBeginner(Unavailable("full")))
+    with pytest.raises(Unavailable):
+        fixture.intake.begin(MADE.body, 4.0, NO_METADATA, lambda _: None)
+    assert fixture.figures() == (0, 4, 0)
+
+    fixture = Fixture(FakeBeginner(RuntimeError("ours")))
+    with pytest.raises(RuntimeError):
+        fixture.intake.begin(MADE.body, 4.0, NO_METADATA, lambda _: None)
+    assert fixture.figures() == (0, 0, 4)
+
+
+async def test_begin_accepts_what_holds_nothing() -> None:
+    """An empty request asks nothing of the stage."""
+    outcomes: list[Outcome] = []
+    stage = FakeBeginner()
+
+    assert Fixture(stage).intake.begin(b"", 4.0, NO_METADATA, outcomes.append) is SETTLED
+    assert outcomes == [ACCEPTED]
+    assert stage.begun == []

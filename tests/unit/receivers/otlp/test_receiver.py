@@ -187,7 +187,7 @@ async def test_client_timeout_becomes_the_deadline() -> None:
 
         deadline = run.stage.taken[0].origin.deadline
         assert deadline is not None
-        assert deadline.remaining_s <= 1.0
+        assert deadline.remaining_s <= 1.02  # gRPC rounds its header up to 10 ms.
 
 
 async def test_budget_of_both_transports_is_one() -> None:
