@@ -65,6 +65,11 @@ class BridgeProcess:
         raise AssertionError(f"{self.name} is not ready:\n{self.output}")
 
     @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.returncode is None
+
+    @property
     def output(self) -> str:
         """The end of what it printed, over all its lives."""
         return (self.folder / f"{self.name}.log").read_text(errors="replace")[-6000:]
@@ -83,8 +88,18 @@ class BridgeProcess:
         except TimeoutError:
             raise AssertionError(f"{self.name} did not end:\n{self.output}") from None
 
+    async def check_ledger(self) -> None:
+        """Every item is in one column, or in flight: now, whatever is going on."""
+        if "metrics" not in self.endpoints:
+            return
+        figures = await scrape(self.endpoints["metrics"])
+        shown = {name: value for name, value in figures.items() if "bridge_ledger_" in name}
+        off = [name for name, value in shown.items() if "imbalance" in name and value]
+        assert not off, f"{self.name}: the ledger does not balance: {off}\n{shown}"
+
     async def stop(self) -> int:
         """Ask it to drain, and give its exit code."""
+        await self.check_ledger()
         self.send_signal(signal.SIGTERM)
         return await self.wait()
 
@@ -104,6 +119,8 @@ async def running_bridge(
     try:
         await bridge.start()
         yield bridge
+        if bridge.runs:
+            await bridge.check_ledger()
     finally:
         await bridge.kill()
 

@@ -1,9 +1,12 @@
 """What all tests share: the repository's root on the path, so that `tests.<helper>` imports."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bridge.flow import Account
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
@@ -13,3 +16,19 @@ if ROOT not in sys.path:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options must be known before the folders that use them are collected."""
     parser.addoption("--interop", action="store_true", help="tests against a Collector and h2spec")
+
+
+@pytest.fixture(autouse=True)
+def ledger_balances(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """However a test ended: every item that came into our hands is in one column, or in flight."""
+    made: list[Account] = []
+    make = Account.__init__
+
+    def note(account: Account, *arguments: object) -> None:
+        make(account, *arguments)  # type: ignore[arg-type]  # Passed on as they came.
+        made.append(account)
+
+    monkeypatch.setattr(Account, "__init__", note)
+    yield
+    off = [repr(account) for account in made if account.imbalance]
+    assert not off, f"the ledger does not balance: {off}"

@@ -45,7 +45,7 @@ from bridge.core.errors import (
 )
 from bridge.core.lean import import_without, start_lean, wants_descriptions
 from bridge.core.metrics import Counter, Histogram, Labels, Metrics
-from bridge.core.origin import Custody, Origin, Record
+from bridge.core.origin import NOTHING_DROPPED, Custody, Origin, Record
 from bridge.core.signal import Signal
 from bridge.core.status import State, Status
 from bridge.core.view import Detailed, Figures, View
@@ -61,6 +61,7 @@ __all__ = [
     "Origin",
     "Record",
     "Custody",
+    "NOTHING_DROPPED",
     # The roles.
     "Stage",
     "Beginner",

@@ -45,10 +45,16 @@ class Receipt:
     `rejected_items` will never be taken and were not passed on; `message` names them and the
     reason. Both are for the sender's ``partial_success``. A message without rejected items is a
     warning.
+
+    The other two are for the ledger, and for no sender: `dropped_items` fell to a rule that a
+    counter names; `rejected_apart_items` were rejected in a batch that this one was joined to, so
+    that nobody knows whose they were. All further items of the batch were delivered.
     """
 
     rejected_items: int = 0
     message: str = ""
+    dropped_items: int = 0
+    rejected_apart_items: int = 0
 
 
 ACCEPTED = Receipt()

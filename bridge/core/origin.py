@@ -1,10 +1,13 @@
 """Where a batch came from: who waits for it, until when, and who keeps its Kafka offsets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from bridge.core.clock import Deadline
+
+NOTHING_DROPPED: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +16,15 @@ class Record:
     One Kafka record inside a batch's body.
 
     `body_start` and `body_stop` are the bytes of `Batch.body` that it contributed, so that joining
-    records blurs neither their time nor their custody.
+    records blurs neither their time nor their custody. `dropped_items` of it fell to rules on the
+    way.
     """
 
     offset: int
     timestamp_ms: int
     body_start: int
     body_stop: int
+    dropped_items: int = 0
 
 
 class Custody(Protocol):
@@ -68,12 +73,16 @@ class Custody(Protocol):
         """
         ...
 
-    def finish(self, offsets: Iterable[int]) -> None:
+    def finish(self, offsets: Iterable[int], dropped: Mapping[int, int] = NOTHING_DROPPED) -> None:
         """
         Mark records as finished: delivered, dead-lettered or dropped by a named rule.
 
         Only a stage that finishes records one by one calls this. For everyone else the return
         of `deliver` finishes all records of the batch. Calling it twice is harmless.
+
+        Args:
+            dropped:
+                How many items of which record fell to a rule; all others were delivered.
         """
         ...
 

@@ -20,6 +20,7 @@ from bridge.flow.fan_out import BRANCH_BACKOFF, FanOut
 from bridge.flow.in_flight import InFlight
 from bridge.flow.islands import METADATA_CHARS_MAX, Log, decode_islands, encode_islands
 from bridge.flow.lanes import Chunk, Lane, LaneLimits, ReadRecord
+from bridge.flow.ledger import OF_GATHERING, OF_KAFKA, OF_OTLP, Account, Column, imbalance
 from bridge.flow.otlp_answers import (
     REQUEST_BYTES_MAX,
     RESPONSE_BYTES_MAX,
@@ -45,6 +46,13 @@ __all__ = [
     # Branching.
     "FanOut",
     "BRANCH_BACKOFF",
+    # The ledger.
+    "Account",
+    "Column",
+    "OF_GATHERING",
+    "OF_KAFKA",
+    "OF_OTLP",
+    "imbalance",
     # Repeating and taking turns.
     "Retrying",
     "Backoff",

@@ -29,6 +29,7 @@ from bridge.core import (
     Unavailable,
 )
 from bridge.flow.accumulator import Accumulator, Flush, Limits, Part, Reason
+from bridge.flow.ledger import shares
 
 log = structlog.get_logger()
 
@@ -106,7 +107,12 @@ class _Caller:
         messages = [receipt.message for receipt in self.receipts if receipt.message]
         messages += [str(error) for error in self.errors]
         rejected = self.refused_items + sum(receipt.rejected_items for receipt in self.receipts)
-        return Receipt(rejected, "; ".join(dict.fromkeys(messages)))
+        return Receipt(
+            rejected,
+            "; ".join(dict.fromkeys(messages)),
+            sum(receipt.dropped_items for receipt in self.receipts),
+            sum(receipt.rejected_apart_items for receipt in self.receipts),
+        )
 
 
 _Part = Part[_Caller]
@@ -369,12 +375,11 @@ def _fail(parts: tuple[_Part, ...], error: DeliveryError) -> None:
 
 
 def _take(parts: tuple[_Part, ...], receipt: Receipt) -> None:
-    if len(parts) > 1 and receipt.rejected_items:
-        text = f"{receipt.rejected_items} items of a joined batch were rejected: {receipt.message}"
-        receipt = Receipt(0, text)
-    for part in parts:
+    items = [part.items for part in parts]
+    told = [receipt] if len(parts) == 1 else shares(items, receipt)
+    for part, share in zip(parts, told, strict=True):
         if not part.caller.gone:
-            part.caller.taken(part, receipt)
+            part.caller.taken(part, share)
 
 
 def _merge_origins(origins: list[Origin]) -> Origin:

@@ -5,10 +5,10 @@ Without this, a sampler in one branch would let the source commit records that a
 not delivered yet, and a crash would lose them there.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from bridge.core import Batch, Custody
+from bridge.core import NOTHING_DROPPED, Batch, Custody
 
 
 class BranchCustody:
@@ -49,9 +49,9 @@ class BranchCustody:
         """Whether the source is; the other branches may be slower."""
         return self._shared.custody.caught_up()
 
-    def finish(self, offsets: Iterable[int]) -> None:
+    def finish(self, offsets: Iterable[int], dropped: Mapping[int, int] = NOTHING_DROPPED) -> None:
         """Mark records as finished in this branch."""
-        self._shared.finish(self._branch, offsets)
+        self._shared.finish(self._branch, offsets, dropped)
 
     def hold(self, offsets: Iterable[int]) -> None:
         """Say that this branch keeps records in a budget of its own."""
@@ -68,6 +68,9 @@ class SharedCustody:
         # finished it nor keep it in a budget of their own.
         self._unfinished = {record.offset: set(range(branches)) for record in batch.origin.records}
         self._in_flight = {record.offset: set(range(branches)) for record in batch.origin.records}
+        self._running = branches
+        # Of each record the fewest items that a branch dropped: what one branch delivers arrives.
+        self._dropped: dict[int, int] = {}
         self._holding = False
         self._untold: list[int] = []
         self._open = True
@@ -78,14 +81,21 @@ class SharedCustody:
             view = BranchCustody(self, branch)
             yield replace(batch, origin=replace(batch.origin, custody=view))
 
-    def finish(self, branch: int, offsets: Iterable[int]) -> None:
+    def finish(
+        self, branch: int, offsets: Iterable[int], dropped: Mapping[int, int] = NOTHING_DROPPED
+    ) -> None:
         """Finish *offsets* in *branch*, and at the source those that no branch has any more."""
         if not self._open:
             return
         named = list(offsets)
+        for offset in named:
+            if branch in self._unfinished.get(offset, ()):
+                fewest = min(self._dropped.get(offset, 1 << 62), dropped.get(offset, 0))
+                self._dropped[offset] = fewest
         done = _leave(self._unfinished, branch, named)
         if done:
-            self.custody.finish(done)
+            lost = {offset: self._dropped.pop(offset) for offset in done}
+            self.custody.finish(done, {at: count for at, count in lost.items() if count})
         self._let_go(branch, named)
 
     def hold(self, branch: int, offsets: Iterable[int]) -> None:
@@ -100,7 +110,14 @@ class SharedCustody:
 
     def complete(self, branch: int) -> None:
         """*branch* has taken the whole batch, or will never take it."""
-        self.finish(branch, list(self._in_flight.keys() | self._unfinished.keys()))
+        self._running -= 1
+        every = list(self._in_flight.keys() | self._unfinished.keys())
+        if self._running:
+            self.finish(branch, every)
+        else:
+            # The caller of all branches has its answer now, which finishes the rest and tells what
+            # was dropped of it; nobody knows of which record that was.
+            self._let_go(branch, every)
 
     def close(self) -> None:
         """Ignore what comes later: the source has its answer, or will deliver again."""

@@ -192,9 +192,14 @@ class FanOut:
             raise _refused(refused)
         messages = [f"{o.branch.name}: {o.error}" for o in refused]
         messages += [o.receipt.message for o in outcomes if o.receipt.message]
-        if not messages:
+        receipts = [outcome.receipt for outcome in outcomes]
+        # What one branch delivers has arrived, whatever a rule of another says.
+        dropped = min(receipt.dropped_items for receipt in receipts)
+        rejected = max(receipt.rejected_items for receipt in receipts)
+        apart = max(receipt.rejected_apart_items for receipt in receipts)
+        if not (messages or dropped or rejected or apart):
             return ACCEPTED
-        return Receipt(max(o.receipt.rejected_items for o in outcomes), "; ".join(messages))
+        return Receipt(rejected, "; ".join(messages), dropped, apart)
 
     def _name_the_slowest(self, outcomes: list[_Outcome]) -> None:
         if len(outcomes) < 2:

@@ -6,11 +6,12 @@ slow or failing partition never holds up another.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.core import Metadata, Permanent
+from bridge.core import ACCEPTED, NOTHING_DROPPED, Metadata, Permanent, Receipt
 from bridge.flow.dead_letter import SourceRecord
+from bridge.flow.ledger import Account, Column
 from bridge.flow.watermark import Run, Watermark
 
 
@@ -55,6 +56,11 @@ class ReadRecord:
     def size(self) -> int:
         """Bytes of the request, or of the record if there is none; never zero."""
         return len(self.body) or len(self.record.value or b"") or 1
+
+    @property
+    def weight(self) -> int:
+        """Items for the ledger; what cannot be decoded is one, since nobody knows how many."""
+        return self.items if self.fault is None else 1
 
 
 @dataclass(slots=True, eq=False)
@@ -116,6 +122,7 @@ class Lane:
     at_end: Callable[["Lane"], bool] = _never
     # What changes from here on. `paused` and `last_commit` (offset, metadata) are what the owner
     # did last; `stuck` are records that may neither be delivered nor dropped, with the reason.
+    # `account` is where its items are counted, from its opening on.
     book: Watermark = field(default_factory=lambda: Watermark(0))
     opened: bool = False
     draining: bool = False
@@ -123,6 +130,7 @@ class Lane:
     paused: bool = True
     last_commit: tuple[int, str] | None = None
     stuck: dict[int, str] = field(default_factory=dict)
+    account: Account | None = None
     skipped: int = 0
     context_records: int = 0
     newest_ms: int = 0
@@ -134,6 +142,7 @@ class Lane:
     _seen_next: int = 0
     _with_context: bool = False
     _window_bytes: int = 0
+    _open_items: dict[int, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -145,6 +154,10 @@ class Lane:
     def window_bytes(self) -> int:
         """Bytes that count against the window."""
         return self._window_bytes
+
+    def items_in_flight(self) -> int:
+        """Items of the records that were read and for which nothing was counted yet."""
+        return sum(self._open_items.values())
 
     @property
     def started(self) -> Sequence[Chunk]:
@@ -204,6 +217,10 @@ class Lane:
                     continue
                 entry.context = True
                 self.context_records += 1
+            else:
+                self._open_items[entry.offset] = weight = entry.weight
+                if self.account is not None:
+                    self.account.count(Column.CONSUMED, weight)
             grown = size + entry.size
             if part and not (_may_share(part[-1], entry) and grown <= self.limits.batch_bytes_max):
                 self._enqueue(part, size)
@@ -236,8 +253,34 @@ class Lane:
         self._window_bytes -= chunk.size - chunk.held_bytes
         self.changed(self)
 
-    def finish(self, offsets: Iterable[int]) -> None:
+    def finish(self, offsets: Iterable[int], dropped: Mapping[int, int] = NOTHING_DROPPED) -> None:
         """Mark records as finished; ignored after `close`, harmless twice."""
+        done = offsets if isinstance(offsets, Collection) else tuple(offsets)
+        lost = sum(min(count, self._open_items.get(offset, 0)) for offset, count in dropped.items())
+        self.settle(done, Receipt(dropped_items=lost) if lost else None)
+
+    def settle(self, offsets: Collection[int], receipt: Receipt | None = None) -> None:
+        """The same with what their delivery was answered; no answer means: all delivered."""
+        if self.closed:
+            return
+        items = self._take_out(offsets)
+        if self.account is not None:
+            self.account.settle(items, receipt or ACCEPTED)
+        self.book.finish(offsets)
+        self.changed(self)
+
+    def set_aside(self, offsets: Collection[int], column: Column) -> None:
+        """The same for records that nobody took."""
+        if self.closed:
+            return
+        items = self._take_out(offsets)
+        if self.account is not None:
+            self.account.count(column, items)
+        self.book.finish(offsets)
+        self.changed(self)
+
+    def mark(self, offsets: Iterable[int]) -> None:
+        """Let records count as done at the source although what becomes of them is not known."""
         if not self.closed:
             self.book.finish(offsets)
             self.changed(self)
@@ -277,6 +320,7 @@ class Lane:
 
     def close(self) -> None:
         """The assignment ended."""
+        self._give_back()
         self.draining = self.closed = True
         self._queue.clear()
         self.stuck.clear()
@@ -298,6 +342,23 @@ class Lane:
                 or active * 2 > limits.batches_max
             )
         return bool(self._queue) or self._window_bytes >= limits.window_bytes_max
+
+    def _take_out(self, offsets: Iterable[int]) -> int:
+        """The items of *offsets* that were in flight until now."""
+        take = self._open_items.pop
+        return sum([take(offset, 0) for offset in offsets])
+
+    def _give_back(self) -> None:
+        """Count what comes again, or never, since it was marked before; some of it twice."""
+        if self.account is not None:
+            open_items, is_unfinished = self._open_items, self.book.is_unfinished
+            returned = sum(count for at, count in open_items.items() if is_unfinished(at))
+            self.account.count(Column.RETURNED, returned)
+            self.account.count(Column.DROPPED, self.items_in_flight() - returned)
+            busy = [chunk for chunk in self._started if chunk.busy and not chunk.is_held]
+            twice = sum(open_items.get(entry.offset, 0) for c in busy for entry in c.entries)
+            self.account.count(Column.DUPLICATES, twice)
+        self._open_items.clear()
 
     def _enqueue(self, part: list[ReadRecord], size: int) -> None:
         self._queue.append(Chunk(tuple(part), size))

@@ -194,9 +194,10 @@ def _sum(receipts: list[Receipt], refusals: list[tuple[int, Permanent]]) -> Rece
     rejected += sum(items for items, _ in refusals)
     messages = [receipt.message for receipt in receipts if receipt.message]
     messages += [str(error) for _, error in refusals]
-    if not rejected and not messages:
+    apart = sum(receipt.rejected_apart_items for receipt in receipts)
+    if not rejected and not messages and not apart:
         return ACCEPTED
-    return Receipt(rejected, "; ".join(dict.fromkeys(messages)))
+    return Receipt(rejected, "; ".join(dict.fromkeys(messages)), rejected_apart_items=apart)
 
 
 def _batching(

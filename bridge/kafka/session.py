@@ -10,7 +10,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from bridge.core import Clock, Deadline, DeliveryError, Metrics, State, Status
-from bridge.flow import Lane
+from bridge.flow import Column, Lane
 from bridge.kafka.beginning import Beginning, InitialOffset, choose_beginning
 from bridge.kafka.commit import Committer
 from bridge.kafka.consumer import ConsumerClient, Fetching, Membership, Subscription
@@ -365,7 +365,7 @@ class Session:
             reason=lane.stuck[offset],
         )
         self._rebalance.skipped(lane)
-        lane.finish([offset])
+        lane.set_aside([offset], Column.DROPPED)
         lane.release(offset)
         if not lane.stuck:
             self._troubles.well(f"{lane.topic}/{lane.partition}")

@@ -42,7 +42,9 @@ def rewrite(batch: Batch, change: Change) -> Batch | None:
         growth += more
         pieces.append(new)
         # A record of which nothing is left stays listed with no bytes: it still has to be finished.
-        placed.append(replace(record, body_start=start, body_stop=start + len(new)))
+        dropped = record.dropped_items + max(0, -more)
+        stop = start + len(new)
+        placed.append(Record(record.offset, record.timestamp_ms, start, stop, dropped))
         start += len(new)
     if not changed:
         return batch

@@ -1,9 +1,9 @@
 """The part that all processors that change batches share: change, count, deliver."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bridge.core import (
-    ACCEPTED,
     Batch,
     Deadline,
     Malformed,
@@ -54,8 +54,12 @@ class RewritingStage:
         """
         changed = self.rewritten(batch)
         if changed is None:
-            return ACCEPTED
-        return await self._downstream.deliver(changed)
+            return Receipt(dropped_items=batch.items)
+        receipt = await self._downstream.deliver(changed)
+        dropped = batch.items - changed.items
+        if dropped <= 0:
+            return receipt
+        return replace(receipt, dropped_items=receipt.dropped_items + dropped)
 
     def rewritten(self, batch: Batch) -> Batch | None:
         """What `deliver` would pass on; `None` for nothing."""

@@ -59,8 +59,17 @@ class Gathered:
         self._latest[worker] = [row for row in figures if row[0] not in _OF_ONE_PROCESS]
 
     def end(self, worker: int) -> None:
-        """The worker has ended: its counts stay, as last seen, and its gauges go."""
-        _add(self._ended, self._latest.pop(worker, ()), None)
+        """
+        The worker has ended: its counts stay, as last seen, and its gauges go.
+
+        What it had in flight was given back with it: Kafka and senders without an answer have it.
+        """
+        figures = self._latest.pop(worker, ())
+        _add(self._ended, figures, None)
+        for name, _, _, _, labels, value in figures:
+            if name == "bridge_ledger_in_flight_items":
+                returned = {**labels, "column": "returned"}
+                self._ended.counter("bridge_ledger_items", returned).add(value)
 
     def ended(self) -> Snapshot:
         """What workers had counted that have ended."""

@@ -212,6 +212,27 @@ EXPORTERS = (
     ),
 )
 
+LEDGER = (
+    row(
+        "bridge_ledger_items",
+        COUNTER,
+        "Items that came into the hands of a component, and what became of them, by column.",
+        *("component", "signal", "column"),
+    ),
+    row(
+        "bridge_ledger_in_flight_items",
+        GAUGE,
+        "Items that a component holds, counted where they are.",
+        *("component", "signal"),
+    ),
+    row(
+        "bridge_ledger_imbalance",
+        GAUGE,
+        "Items that came in and have no name, or two if negative: 0, or a fault of the bridge.",
+        *("component", "signal"),
+    ),
+)
+
 PROCESS = (
     row("otelcol_process_uptime", COUNTER, "Time since the process started.", unit="seconds"),
     row(

@@ -2,7 +2,7 @@
 
 from bridge.telemetry.metric_spec import ITEMS, Kind, MetricSpec, Row
 from bridge.telemetry.rows_kafka import KAFKA_EXPORTER, KAFKA_RECEIVER
-from bridge.telemetry.rows_pipeline import EXPORTERS, PROCESS, PROCESSORS, RECEIVERS
+from bridge.telemetry.rows_pipeline import EXPORTERS, LEDGER, PROCESS, PROCESSORS, RECEIVERS
 from bridge.telemetry.rows_tail_sampling import GATHERING, GROUP_BY_TRACE, TAIL_SAMPLING
 
 __all__ = ["METRICS", "SECTIONS", "Kind", "MetricSpec"]
@@ -24,6 +24,7 @@ SECTIONS: dict[str, list[MetricSpec]] = {
     "Gathering traces": _specs((*GATHERING, *GROUP_BY_TRACE)),
     "Exporters": _specs(EXPORTERS),
     "Kafka exporter": _specs(KAFKA_EXPORTER),
+    "Ledger": _specs(LEDGER),
     "Process": _specs(PROCESS),
 }
 """The table in the order of the data."""

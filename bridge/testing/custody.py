@@ -1,9 +1,9 @@
 """The book of a Kafka partition, as a stage sees it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bridge.core import Batch, Origin, Record, Signal
+from bridge.core import NOTHING_DROPPED, Batch, Origin, Record, Signal
 
 
 @dataclass(slots=True)
@@ -17,6 +17,7 @@ class FakeCustody:
     at_end: bool = False
     finished: list[int] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
+    dropped: dict[int, int] = field(default_factory=dict)
 
     @property
     def assignment(self) -> object:
@@ -27,9 +28,10 @@ class FakeCustody:
         """What `at_end` says."""
         return self.at_end
 
-    def finish(self, offsets: Iterable[int]) -> None:
-        """Keep the offsets in the order they came."""
+    def finish(self, offsets: Iterable[int], dropped: Mapping[int, int] = NOTHING_DROPPED) -> None:
+        """Keep the offsets in the order they came, and what was dropped of them."""
         self.finished += offsets
+        self.dropped |= dropped
 
     def hold(self, offsets: Iterable[int]) -> None:
         """Keep the offsets in the order they came."""

@@ -141,9 +141,13 @@ class Scene:
         self.watch.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             await self.clients.stop(0.0)
+            if kind is None:
+                for bridge in self.bridges.values():
+                    if bridge.process.runs:
+                        await bridge.process.check_ledger()
         finally:
             await self.watch.stop()
             for bridge in self.bridges.values():

@@ -35,7 +35,7 @@ exporters:
     brokers: ["{kafka}"]
     traces: {{topic: "{topic}"}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
   pipelines:
     traces: {{receivers: [otlp], exporters: [kafka]}}
 """
@@ -54,7 +54,7 @@ processors:
 exporters:
   otlp: {{endpoint: "{backend}", tls: {{insecure: true}}}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
   pipelines:
     traces: {{receivers: [kafka], processors: [batch], exporters: [otlp]}}
 """
@@ -77,7 +77,7 @@ exporters:
     traces: {{topic: "{topic}", encoding: otlp_proto}}
   otlp: {{endpoint: "{backend}", tls: {{insecure: true}}}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
   pipelines:
     traces/ingest: {{receivers: [otlp], processors: [batch], exporters: [kafka]}}
     traces/process: {{receivers: [kafka], processors: [batch], exporters: [otlp]}}

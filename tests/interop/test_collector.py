@@ -28,7 +28,7 @@ exporters:
     partition_traces_by_id: {keyed}
     producer: {{required_acks: -1}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
   pipelines:
     traces: {{receivers: [otlp], exporters: [kafka]}}
 """
@@ -46,7 +46,7 @@ processors:
 exporters:
   otlp: {{endpoint: "{backend}", tls: {{insecure: true}}}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
   pipelines:
     traces: {{receivers: [kafka, otlp], processors: [batch], exporters: [otlp]}}
 """
@@ -63,7 +63,7 @@ exporters:
     traces: {{topic: "{topic}", encoding: {encoding}}}
     producer: {{packing: {packing}, compression: zstd}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
   pipelines:
     traces: {{receivers: [otlp], exporters: [kafka]}}
 """
@@ -77,7 +77,7 @@ receivers:
 exporters:
   otlp: {{endpoint: "{backend}", tls: {{insecure: true}}}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
   pipelines:
     traces: {{receivers: [kafka], exporters: [otlp]}}
 """

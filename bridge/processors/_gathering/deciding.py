@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from bridge.flow import Column
 from bridge.processors._gathering.cache import DecisionCache
 from bridge.processors._gathering.decision import Decision, Judge
 from bridge.processors._gathering.lane import Lane, Moment
@@ -116,13 +117,14 @@ class Decider:
         if trace.context:
             context = trace.split_context()
             self.telemetry.context_ranges.value += len(context) // 3
-            self.ledger.dropped(context)
+            self.ledger.dropped(context, len(context) // 3)
         if sampled:
             self.ledger.kept(trace.parts)
             if trace.parts:
                 lane.kept.append(trace)
         else:
-            self.ledger.dropped(trace.parts)
+            self.telemetry.account.count(Column.DROPPED, trace.spans)
+            self.ledger.dropped(trace.parts, trace.spans)
             # Its place in the queue outlives the trace; what it was made of need not.
             trace.parts = []
 
@@ -158,7 +160,10 @@ class Decider:
             decided_s = self.caches.not_sampled.get(trace_id) or self.now.steady_s
         self._shared.early_releases[sampled].value += spans
         self._shared.late_age.observe(max(0.0, self.now.steady_s - decided_s))
-        if sampled:
+        if not sampled:
+            self.telemetry.account.count(Column.DROPPED, spans)
+            chunk[3].dropped += spans
+        else:
             late = Trace(trace_id)
             late.parts, late.spans, late.decided = [chunk, start, stop], spans, True
             late.size_bytes = stop - start

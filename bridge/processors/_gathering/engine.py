@@ -6,6 +6,7 @@ arrives and acts on what `take_kept`, `ledger.take_finished` and `ledger.take_co
 """
 
 from bridge.core import Batch, Custody, DeliveryError, Record
+from bridge.flow import Column
 from bridge.processors._gathering.deciding import Decider
 from bridge.processors._gathering.decision import Decision
 from bridge.processors._gathering.intake import Intake, find
@@ -40,6 +41,9 @@ class Engine:
         self.lanes: dict[Place, Lane] = {}
         self._read_to: dict[Place, int] = {}
         self._abandoned: list[HeldBatch] = []
+        self._taken_spans = 0
+        self._account = decider.telemetry.account
+        self._account.watch(lambda: self.held_spans)
 
     def __repr__(self) -> str:
         lanes = len(self.lanes)
@@ -64,6 +68,11 @@ class Engine:
     def full(self) -> bool:
         """Whether another trace would be one too many."""
         return 0 < self._decider.bounds.traces_max <= self.undecided
+
+    @property
+    def held_spans(self) -> int:
+        """Spans that are undecided, or sampled and not delivered; counted now."""
+        return self._taken_spans + sum(map(_spans_of, self.lanes.values()))
 
     def oldest_age_s(self, now: Moment) -> float:
         """Seconds since the oldest undecided trace came."""
@@ -90,8 +99,10 @@ class Engine:
         held = HeldBatch(batch.origin.custody, len(records) or 1, context=context)
         self.ledger.open(held, len(body))
         lane.batches[held] = None
-        if records and not context:
-            self._note_progress(lane, records)
+        if not context:
+            self._account.count(Column.TAKEN, batch.items)
+            if records:
+                self._note_progress(lane, records)
         by_records = self._by_record_time and lane.custody is not None
         if by_records and not records:
             # Some stage before us lost their times: now is the best that is known.
@@ -153,20 +164,31 @@ class Engine:
                 # The next call begins behind this lane, so that none starves.
                 self.lanes[place] = self.lanes.pop(place)
                 break
+        self._taken_spans += sum(trace.spans for _, trace in taken)
         return taken
 
     def give_back(self, taken: Taken) -> None:
-        """Sampled traces that were not delivered wait again, in front of the others."""
+        """
+        Sampled traces that were not delivered wait again, in front of the others.
+
+        Those of an assignment that ended meanwhile are read again by whoever has it now.
+        """
         for lane, trace in reversed(taken):
-            lane.kept.appendleft(trace)
+            self._taken_spans -= trace.spans
+            if self.lanes.get(lane.place) is lane:
+                lane.kept.appendleft(trace)
+            else:
+                self._account.count(Column.RETURNED, trace.spans)
 
     def delivered(self, taken: Taken) -> None:
         """The traces have arrived downstream."""
         for _, trace in taken:
+            self._leave(trace, Column.DELIVERED)
             self.ledger.delivered(trace.parts)
 
     def refused(self, trace: Trace, error: DeliveryError) -> None:
         """The trace will never be taken downstream."""
+        self._leave(trace, Column.REJECTED)
         self.ledger.refused(trace.parts, error)
 
     def closed(self, held: HeldBatch) -> None:
@@ -208,7 +230,12 @@ class Engine:
             lane.advance(int(self._decider.now.steady_s * 1000))
             self._decider.decide_due(lane)
 
+    def _leave(self, trace: Trace, column: Column) -> None:
+        self._taken_spans -= trace.spans
+        self._account.count(column, trace.spans)
+
     def _forget(self, lane: Lane) -> None:
+        self._account.count(Column.RETURNED, _spans_of(lane))
         for held in lane.batches:
             self.ledger.forget(held)
             self._abandoned.append(held)
@@ -222,3 +249,8 @@ class Engine:
             again = sum(1 for record in records if record.offset < read_to)
             self._decider.telemetry.replayed.value += again
         self._read_to[lane.place] = max(read_to, records[-1].offset + 1)
+
+
+def _spans_of(lane: Lane) -> int:
+    undecided = sum(trace.own_spans for trace in lane.traces.values())
+    return undecided + sum(trace.spans for trace in lane.kept)

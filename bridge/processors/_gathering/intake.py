@@ -76,7 +76,7 @@ class Intake:
                 lane.clock_ms = max(lane.clock_ms, min(record.timestamp_ms, wall_ms))
                 if lane.next_due_ms <= lane.clock_ms:
                     decider.decide_due(lane)
-            entry, stop = HeldRecord(held, record.offset), record.body_stop
+            entry, stop = HeldRecord(held, record.offset, record.dropped_items), record.body_stop
             while index < count:
                 start, resource, scope, own = scopes[index]
                 if start >= stop:

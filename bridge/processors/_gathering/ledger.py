@@ -1,6 +1,7 @@
 """Who still needs which record: custody and memory of everything that is held, by bytes."""
 
 from bridge.core import DeliveryError
+from bridge.processors._gathering.scan import count_spans
 from bridge.processors._gathering.trace import HeldBatch, HeldRecord, Parts
 
 
@@ -49,8 +50,15 @@ class Ledger:
         if left == record.kept:
             self._decided(record)
 
-    def dropped(self, parts: Parts) -> None:
-        """The trace with *parts* was decided and is not sampled."""
+    def dropped(self, parts: Parts, spans: int) -> None:
+        """The trace with *parts* of so many *spans* was decided and is not sampled."""
+        if spans * 3 == len(parts):
+            for chunk in parts[::3]:
+                chunk[3].dropped += 1
+        else:
+            flat = iter(parts)
+            for chunk, start, stop in zip(flat, flat, flat, strict=True):
+                chunk[3].dropped += count_spans(chunk[0], start, stop)
         for chunk in parts[::3]:
             record = chunk[3]
             record.open = left = record.open - 1
@@ -121,6 +129,8 @@ class Ledger:
             batch.error = record.error
         elif record.offset >= 0 and not batch.context:
             batch.finished.append(record.offset)
+            if record.dropped:
+                batch.dropped[record.offset] = record.dropped
             self._finished[batch] = None
         batch.open_records -= 1
         self.open_records -= 1

@@ -327,8 +327,9 @@ class Gathering:
         engine = self._engine
         for held in engine.ledger.take_finished():
             offsets, held.finished = held.finished, []
+            dropped, held.dropped = held.dropped, {}
             if held.custody is not None:
-                held.custody.finish(offsets)
+                held.custody.finish(offsets, dropped)
         for held in engine.ledger.take_completed():
             engine.closed(held)
             _answer(held, held.error)

@@ -3,7 +3,8 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from bridge.core import Counter, Histogram, Settings
+from bridge.core import Counter, Histogram, Settings, Signal
+from bridge.flow import OF_GATHERING, Account
 from bridge.processors._gathering.decision import Decision
 
 CAUSES = ("memory", "num_traces", "trace_size", "shutdown")
@@ -47,6 +48,8 @@ class Telemetry:
         self.prefix = f"bridge_processor_{kind}_"
         self.labels = {"processor": str(settings.id), "pipeline": settings.pipeline}
         self._metrics = settings.metrics
+        component = f"processors/{settings.id}@{settings.pipeline}"
+        self.account = Account(settings.metrics, component, Signal.TRACES, OF_GATHERING)
         self.early = {cause: self._own("early_decisions", cause=cause) for cause in CAUSES}
         self.without_id = self._own("spans_without_trace_id")
         self.replayed = self._own("replayed_records")

@@ -23,7 +23,8 @@ class HeldBatch:
     """
     One delivered batch, until everything in it was dropped by a policy or delivered.
 
-    `finished` holds offsets of finished records that `custody` was not told of yet. `waiter` is
+    `finished` holds offsets of finished records that `custody` was not told of yet, `dropped` how
+    many items of which of them fell to a rule. `waiter` is
     whatever the stage hangs on it to learn of the end. `context` marks records that others have
     finished before: their spans are looked at, and go nowhere.
     """
@@ -32,6 +33,7 @@ class HeldBatch:
         "charge_bytes",
         "context",
         "custody",
+        "dropped",
         "error",
         "finished",
         "forgotten",
@@ -48,6 +50,7 @@ class HeldBatch:
         self.open_records = records
         self.undecided_records = records
         self.finished: list[int] = []
+        self.dropped: dict[int, int] = {}
         self.error: DeliveryError | None = None
         self.forgotten = False
         self.waiter: Any = None
@@ -58,18 +61,20 @@ class HeldRecord:
     One Kafka record, or the whole of a batch that has none.
 
     `open` counts the ranges that are not finished, `kept` those of them whose trace was sampled;
-    a record is decided once both are equal, and finished once both are zero.
+    a record is decided once both are equal, and finished once both are zero. `dropped` counts the
+    items that fell to a rule, here or on the way here.
     """
 
-    __slots__ = ("batch", "error", "kept", "offset", "open")
+    __slots__ = ("batch", "dropped", "error", "kept", "offset", "open")
 
-    def __init__(self, batch: HeldBatch, offset: int) -> None:
+    def __init__(self, batch: HeldBatch, offset: int, dropped: int = 0) -> None:
         self.batch = batch
         self.offset = offset
         # One more than there are ranges while the record is taken in, so that a trace which is
         # decided meanwhile does not finish it before its last range was seen.
         self.open = 1
         self.kept = 0
+        self.dropped = dropped
         self.error: DeliveryError | None = None
 
 
@@ -94,6 +99,18 @@ class Trace:
     def __repr__(self) -> str:
         state = "decided" if self.decided else "undecided"
         return f"Trace({self.trace_id.hex()}, {self.spans} spans, {state})"
+
+    @property
+    def own_spans(self) -> int:
+        """Spans without those of records that are only looked at."""
+        if not self.context:
+            return self.spans
+        flat = iter(self.parts)
+        return sum(
+            count_spans(chunk[0], start, stop)
+            for chunk, start, stop in zip(flat, flat, flat, strict=True)
+            if not chunk[3].batch.context
+        )
 
     def split_context(self) -> Parts:
         """Keep only what may be delivered; what was taken out."""

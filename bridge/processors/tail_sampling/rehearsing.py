@@ -6,12 +6,12 @@ operation. Time is that of the records, also for policies that count per second.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from bridge.core import Batch, Malformed, Origin, Record, Settings, Signal
+from bridge.core import NOTHING_DROPPED, Batch, Malformed, Origin, Record, Settings, Signal
 from bridge.processors._gathering import (
     CAUSES,
     Decider,
@@ -103,7 +103,7 @@ class _Reader:
         """Whoever reads says when the end is reached."""
         return False
 
-    def finish(self, offsets: Iterable[int]) -> None:
+    def finish(self, offsets: Iterable[int], dropped: Mapping[int, int] = NOTHING_DROPPED) -> None:
         """Nobody keeps a book."""
 
     def hold(self, offsets: Iterable[int]) -> None:

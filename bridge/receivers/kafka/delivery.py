@@ -73,7 +73,7 @@ class Delivery:
         first_seen_s = self._clock.wall()
         entries = list(chunk.entries)
         if self._marking.on_read:
-            lane.finish([entry.offset for entry in entries])
+            lane.mark([entry.offset for entry in entries])
         fault = entries[0].fault
         if fault is not None:
             await self._poison.set_aside(lane, entries[0], fault, route, first_seen_s)
@@ -157,7 +157,7 @@ class Delivery:
         self._health.succeeded()
         route.figures.accepted.add(items - receipt.rejected_items)
         route.figures.rejected.add(receipt.rejected_items)
-        lane.finish([entry.offset for entry in entries])
+        lane.settle([entry.offset for entry in entries], receipt)
         return None
 
     def _gives_up(self, began_s: float) -> bool:

@@ -9,6 +9,7 @@ import structlog
 from bridge.core import Denied, Permanent, Retryable, Settings, State, Status
 from bridge.flow import (
     Backoff,
+    Column,
     DeadLetters,
     Health,
     Lane,
@@ -79,7 +80,7 @@ class Poison:
                 route.figures.dead_lettered.add()
                 reason = str(error)
                 log.warning("kafka_record_dead_lettered", **describe(lane, entry), reason=reason)
-                lane.finish([entry.offset])
+                lane.set_aside([entry.offset], Column.DEAD_LETTERED)
                 return
         if self._rules.drop:
             route.figures.drop(lane, [entry], "on_permanent_error", error)

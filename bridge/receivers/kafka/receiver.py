@@ -107,12 +107,16 @@ class KafkaReceiver:
         return 0.0 if listener is None else listener.read_back_s
 
     def lane_opened(self, lane: Lane) -> None:
-        """Tell the stages behind us that want to know."""
+        """Open its books, and tell the stages behind us that want to know."""
+        account = self._route_of(lane.topic).figures.account
+        lane.account = account
+        account.watch(lane.items_in_flight)
         if (listener := self._listener_of(lane)) is not None:
             listener.partition_assigned(lane)
 
     def lane_closed(self, lane: Lane) -> None:
-        """Tell the stages behind us that want to know."""
+        """Close its books, and tell the stages behind us that want to know."""
+        self._route_of(lane.topic).figures.account.forget(lane.items_in_flight)
         if (listener := self._listener_of(lane)) is not None:
             listener.partition_revoked(lane)
 

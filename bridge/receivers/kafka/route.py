@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.core import DeliveryError, Settings, Signal, Stage
-from bridge.flow import Lane, ReadRecord
+from bridge.flow import OF_KAFKA, Account, Column, Lane, ReadRecord
 
 log = structlog.get_logger()
 
@@ -27,6 +27,7 @@ class SignalFigures:
         self.accepted = counter(f"otelcol_receiver_accepted_{items}", labels)
         self.refused = counter(f"otelcol_receiver_refused_{items}", labels)
         own = {"receiver": str(settings.id), "signal": signal.value}
+        self.account = Account(settings.metrics, f"receivers/{settings.id}", signal, OF_KAFKA)
         self.retries = counter("bridge_kafka_receiver_retries", own)
         self.rejected = counter("bridge_kafka_receiver_rejected_items", own)
         self.dead_lettered = counter("bridge_kafka_receiver_dead_letters", own)
@@ -47,7 +48,7 @@ class SignalFigures:
             rule=f"message_marking.{rule}",
             reason=str(error),
         )
-        lane.finish([entry.offset for entry in entries])
+        lane.set_aside([entry.offset for entry in entries], Column.DROPPED)
 
 
 @dataclass(frozen=True, slots=True)

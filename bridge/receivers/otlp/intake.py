@@ -13,16 +13,19 @@ from bridge.core import (
     Clock,
     Deadline,
     DeliveryError,
+    Malformed,
     Metadata,
     Origin,
     Outcome,
     Pending,
+    Permanent,
     Receipt,
     Settings,
     Signal,
     Stage,
     TooLarge,
 )
+from bridge.flow import Account, Column
 from bridge.http2 import Field
 from bridge.receivers.otlp.status import Verdict
 from bridge.wire import VALUE_DEPTH_MAX, RequestLimits, count_items
@@ -71,6 +74,7 @@ class Intake:
     Args:
         items_max: Spans, data points or log records of one request, and its envelopes.
         value_depth_max: Lists and maps in each other.
+        account: Of the receiver and the signal.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Intake:
         settings: Settings,
         transport: str,
         items_max: int,
+        account: Account,
         value_depth_max: int = VALUE_DEPTH_MAX,
     ) -> None:
         self.signal = signal
@@ -94,6 +99,10 @@ class Intake:
         self._accepted = counter(f"otelcol_receiver_accepted_{items}", labels)
         self._refused = counter(f"otelcol_receiver_refused_{items}", labels)
         self._failed = counter(f"otelcol_receiver_failed_{items}", labels)
+        self._account = account
+        # What changes: how many items are being delivered.
+        self._in_flight = 0
+        account.watch(lambda: self._in_flight)
 
     async def take(
         self, body: bytes, deadline_at: float, metadata: Metadata = NO_METADATA
@@ -110,18 +119,14 @@ class Intake:
         if batch is None:
             return ACCEPTED
         items = batch.items
+        self._account.count(Column.RECEIVED, items)
+        self._in_flight += items
         try:
             receipt = await self._stage.deliver(batch)
-        except (DeliveryError, asyncio.CancelledError):
-            self._refused.value += items
+        except (Exception, asyncio.CancelledError) as error:
+            self._left(items, error)
             raise
-        except Exception:
-            self._failed.value += items
-            raise
-        rejected_items = receipt.rejected_items
-        if rejected_items:
-            self._refused.value += rejected_items
-        self._accepted.value += items - rejected_items
+        self._left(items, receipt)
         return receipt
 
     def begin(
@@ -143,38 +148,68 @@ class Intake:
         if batch is None:
             settle(ACCEPTED)
             return SETTLED
+        items = batch.items
+        self._in_flight += items
         try:
-            return self._beginner.begin_delivery(batch, partial(self._settled, batch.items, settle))
-        except DeliveryError:
-            self._refused.value += batch.items
+            pending = self._beginner.begin_delivery(batch, partial(self._settled, items, settle))
+        except Exception as error:
+            self._account.count(Column.RECEIVED, items)
+            self._left(items, error)
             raise
-        except Exception:
-            self._failed.value += batch.items
-            raise
+        if pending is None:
+            self._in_flight -= items  # Whoever asked calls `take`, which begins again.
+        else:
+            self._account.count(Column.RECEIVED, items)
+        return pending
 
     def _settled(self, items: int, settle: Callable[[Outcome], None], outcome: Outcome) -> None:
+        self._left(items, outcome)
+        settle(outcome)
+
+    def _left(self, items: int, outcome: Receipt | BaseException | None) -> None:
+        """Count how *items* ended; `None` and a cancellation say that nobody waited for it."""
+        account = self._account
+        self._in_flight -= items
         if outcome is ACCEPTED:
             self._accepted.value += items
+            account.count(Column.ACKNOWLEDGED, items)
         elif isinstance(outcome, Receipt):
-            self._refused.value += outcome.rejected_items
-            self._accepted.value += items - outcome.rejected_items
-        else:
+            rejected = outcome.rejected_items
+            self._refused.value += rejected
+            self._accepted.value += items - rejected
+            account.count(Column.INVALID, rejected)
+            account.count(Column.ACKNOWLEDGED, items - rejected)
+        elif isinstance(outcome, DeliveryError | asyncio.CancelledError) or outcome is None:
             self._refused.value += items
-        settle(outcome)
+            never = isinstance(outcome, Permanent)
+            account.count(Column.INVALID if never else Column.REFUSED, items)
+        else:
+            self._failed.value += items
+            account.count(Column.REFUSED, items)
 
     def _to_batch(self, body: bytes, deadline_at: float, metadata: Metadata) -> Batch | None:
         """The batch that *body* is; `None` if it holds nothing."""
-        items = count_items(self.signal, body, self.limits)
+        try:
+            items = count_items(self.signal, body, self.limits)
+        except (Malformed, TooLarge):
+            # Nobody knows how many items it was to be: it counts as one.
+            self._refuse(1)
+            raise
         if not items:
             return None
         if items > self._items_max:
             self._refused.value += items
+            self._refuse(items)
             raise TooLarge(
                 f"the request holds {items:,} {self.signal.items}, at most {self._items_max:,} are "
                 "taken at once: send smaller batches or raise max_items_per_request"
             )
         origin = Origin(self._source, Deadline(deadline_at, self._clock))
         return Batch(self.signal, body, items, origin, metadata)
+
+    def _refuse(self, items: int) -> None:
+        self._account.count(Column.RECEIVED, items)
+        self._account.count(Column.INVALID, items)
 
 
 def to_metadata(*groups: tuple[Field, ...]) -> Metadata:

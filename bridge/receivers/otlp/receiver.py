@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from bridge.core import Deadline, Settings, Signal, Stage, State, Status
-from bridge.flow import ByteBudget
+from bridge.flow import OF_OTLP, Account, ByteBudget
 from bridge.http1 import Http1Limits, Http1Protocol
 from bridge.http2 import GrpcHandler, Http2Limits, Http2Protocol, QuietLog, Server, Timeouts
 from bridge.receivers.otlp.authentication import Authenticator, find_authenticator
@@ -64,6 +64,11 @@ class OtlpReceiver:
         )
         self._health = Health(SERVICES[signal] for signal in downstream)
         self._outcomes = {name: Outcomes(settings, name) for name in ("grpc", "http")}
+        accounts = {
+            signal: Account(settings.metrics, f"receivers/{settings.id}", signal, OF_OTLP)
+            for signal in downstream
+        }
+        items_max = config.max_items_per_request
         self._intakes = {
             name: {
                 signal: Intake(
@@ -71,7 +76,8 @@ class OtlpReceiver:
                     stage,
                     settings,
                     name,
-                    config.max_items_per_request,
+                    items_max,
+                    accounts[signal],
                     config.max_value_depth,
                 )
                 for signal, stage in downstream.items()

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from bridge.core import Batch, Deadline, Signal
 from bridge.processors.groupbytrace import FACTORY, GroupByTraceOptions
 from bridge.testing import FakeStage, ManualClock, make_settings, otlp_origin
+from bridge.wire import count_items
 from tests.unit.processors._gathering.conftest import request, spans_in, trace_id
 
 A, B = trace_id(1), trace_id(2)
@@ -20,7 +21,9 @@ async def test_groupbytrace_passes_whole_traces_on() -> None:
     stage = FACTORY.create(GroupByTraceOptions(), settings, Signal.TRACES, downstream)
     await stage.start()
     for body in (request((A, 1), (B, 2)), request((A, 3))):
-        await stage.deliver(Batch(Signal.TRACES, body, 1, otlp_origin(clock)))
+        await stage.deliver(
+            Batch(Signal.TRACES, body, count_items(Signal.TRACES, body), otlp_origin(clock))
+        )
     await clock.advance(0.9)
     assert downstream.taken == []
     await clock.advance(0.5)

@@ -83,3 +83,19 @@ def test_snapshot_leaves_out_a_gauge_that_fails() -> None:
     names = [row[0] for row in snapshot(metrics)]
     assert SPANS in names
     assert "otelcol_process_memory_rss" not in names
+
+
+def test_worker_that_ended_has_returned_what_it_had_in_flight() -> None:
+    """The sums of the ledger still balance: Kafka has it, or a sender without an answer."""
+    metrics = MetricRegistry()
+    who = {"component": "receivers/kafka", "signal": "traces"}
+    metrics.counter("bridge_ledger_items", {**who, "column": "consumed"}).add(9)
+    metrics.counter("bridge_ledger_items", {**who, "column": "delivered"}).add(4)
+    metrics.gauge("bridge_ledger_in_flight_items", who, lambda: 5)
+    gathered = _gathered(metrics)
+
+    gathered.end(0)
+
+    page = gathered.page()
+    assert page.value("bridge_ledger_items", {**who, "column": "returned"}) == 5
+    assert page.value("bridge_ledger_in_flight_items", who) == 0

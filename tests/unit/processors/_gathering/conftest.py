@@ -21,6 +21,7 @@ from bridge.processors._gathering import (
     request_in_order,
 )
 from bridge.testing import FakeCustody, Order, kafka_batch, make_settings
+from bridge.wire import count_items
 
 WALL_MS = 2_000_000_000_000
 
@@ -135,7 +136,7 @@ class Rig:
         batch = kafka_batch(
             Signal.TRACES,
             *bodies,
-            items=0,
+            items=sum(count_items(Signal.TRACES, body) for body in bodies),
             custody=self.custody,
             first_offset=first,
             timestamps_ms=at_ms,
@@ -145,7 +146,10 @@ class Rig:
 
     def otlp(self, body: bytes, now_s: float = 0.0) -> None:
         """Take a request that came by OTLP."""
-        self.engine.take(Batch(Signal.TRACES, body, 0, Origin("otlp")), Moment(now_s, WALL_MS))
+        self.engine.take(
+            Batch(Signal.TRACES, body, count_items(Signal.TRACES, body), Origin("otlp")),
+            Moment(now_s, WALL_MS),
+        )
 
     def finished(self) -> list[int]:
         """Offsets finished since the last call."""

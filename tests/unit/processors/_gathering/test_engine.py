@@ -198,6 +198,34 @@ def test_engine_forgets_an_assignment_that_ended(rig: MakeRig) -> None:
     assert own.deliver() == []
 
 
+def test_engine_returns_what_was_under_way_when_its_assignment_ended(rig: MakeRig) -> None:
+    """A delivery that was given up for a partition which is gone leaves nothing in flight."""
+    own = rig(A, everything=True)
+    own.records(request((A, 1)), request((B, 2)), at_ms=[0, 10_000])
+    taken = own.engine.take_kept(1 << 20)
+    own.engine.end_assignment(own.custody)
+    assert own.engine.held_spans == 1
+
+    own.engine.give_back(taken)
+
+    assert own.engine.held_spans == 0
+    assert own.settings.metrics.value("bridge_ledger_items", column="returned") == 2  # type: ignore[attr-defined]  # RecordingMetrics has it.
+
+
+def test_engine_tells_what_was_dropped_of_each_record(rig: MakeRig) -> None:
+    """Spans of traces that were not sampled, also late ones, and what fell on the way here."""
+    own = rig(A)
+    own.records(
+        request((A, 1), (B, 2), (B, 3)), request((A, 4)), request((B, 5)), at_ms=[0, 0, 20_000]
+    )
+    own.deliver()
+
+    dropped = {}
+    for held in own.engine.ledger.take_finished():
+        dropped |= held.dropped
+    assert dropped == {0: 2, 2: 1}
+
+
 def test_engine_forgets_an_old_assignment_that_nobody_ended(rig: MakeRig) -> None:
     """A batch under another custody of the same partition ends the one before."""
     own = rig()

@@ -27,12 +27,12 @@ def test_ledger_finishes_a_record_that_is_dropped() -> None:
     """Dropped by a policy counts as finished."""
     ledger = Ledger()
     batch, (first, second) = held(ledger, [7, 8])
-    ledger.dropped(first)
+    ledger.dropped(first, len(first) // 3)
 
     assert batch.finished == [7]
     assert [batch] == ledger.take_finished()
     assert ledger.take_completed() == []
-    ledger.dropped(second)
+    ledger.dropped(second, len(second) // 3)
     assert [batch] == ledger.take_completed()
 
 
@@ -139,7 +139,7 @@ def test_ledger_finishes_each_record_exactly_when_its_last_trace_is_done(
                 ledger.kept(parts[trace])
                 undelivered.append(trace)
                 continue
-            ledger.dropped(parts[trace])
+            ledger.dropped(parts[trace], len(parts[trace]) // 3)
         else:
             trace = undelivered.pop(dice.randrange(len(undelivered)))
             ledger.delivered(parts[trace])

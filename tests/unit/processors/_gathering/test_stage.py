@@ -34,6 +34,7 @@ from bridge.testing import (
     otlp_origin,
     settle,
 )
+from bridge.wire import count_items
 from tests.unit.processors._gathering.conftest import Rig, ToldJudge, request, spans_in, trace_id
 
 A, B, C = (trace_id(number) for number in range(1, 4))
@@ -77,7 +78,7 @@ class Bench:
         return kafka_batch(
             Signal.TRACES,
             *bodies,
-            items=0,
+            items=sum(count_items(Signal.TRACES, body) for body in bodies),
             custody=self.custody,
             first_offset=first,
             timestamps_ms=[self.wall_ms - 60_000 + round(at_s * 1000)] * len(bodies),

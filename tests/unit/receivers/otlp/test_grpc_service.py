@@ -3,6 +3,7 @@
 from hpack import Decoder
 
 from bridge.core import ACCEPTED, NO_METADATA, Overloaded, Receipt, Signal, TooLarge
+from bridge.flow import OF_OTLP, Account
 from bridge.http2 import Call, Head, message_response
 from bridge.receivers.otlp.grpc_service import OtlpAnswers, export_path, make_export, metadata_of
 from bridge.receivers.otlp.intake import Intake, Outcomes
@@ -39,7 +40,14 @@ async def test_export_answers_and_counts() -> None:
     stage = FakeStage(ACCEPTED, Receipt(1, "x"), Receipt(0, "y"), Overloaded("full"))
     outcomes = Outcomes(settings, "grpc")
     export = make_export(
-        Intake(Signal.TRACES, stage, settings, "grpc", 1_000),
+        Intake(
+            Signal.TRACES,
+            stage,
+            settings,
+            "grpc",
+            1_000,
+            Account(settings.metrics, "receivers/otlp", Signal.TRACES, OF_OTLP),
+        ),
         outcomes,
         OtlpAnswers(outcomes, "receivers.otlp.protocols.grpc"),
         include_metadata=False,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from bridge.core import Receipt, Signal
-from bridge.flow import ByteBudget
+from bridge.flow import OF_OTLP, Account, ByteBudget
 from bridge.http1 import Head, Request, Response
 from bridge.receivers.otlp.config import HttpOptions
 from bridge.receivers.otlp.http_service import OtlpHttpHandler
@@ -21,7 +21,16 @@ class Fixture:
         self.settings = make_settings("otlp", clock=ManualClock())
         self.handler = OtlpHttpHandler(
             HttpOptions.model_validate(options),
-            {b"/v1/logs": Intake(Signal.LOGS, self.stage, self.settings, "http", 1_000)},
+            {
+                b"/v1/logs": Intake(
+                    Signal.LOGS,
+                    self.stage,
+                    self.settings,
+                    "http",
+                    1_000,
+                    Account(self.settings.metrics, "receivers/otlp", Signal.LOGS, OF_OTLP),
+                )
+            },
             Outcomes(self.settings, "http"),
             clock=self.settings.clock,
             budget=self.budget,

@@ -15,6 +15,7 @@ from bridge.core import (
     TooLarge,
     Unavailable,
 )
+from bridge.flow import OF_OTLP, Account
 from bridge.receivers.otlp.intake import Intake, to_metadata
 from bridge.testing import FakeStage, ManualClock, RecordingMetrics, make_settings, trace_request
 from tests.unit.beginning import FakeBeginner
@@ -29,7 +30,10 @@ class Fixture:
         self.metrics = RecordingMetrics()
         self.clock = ManualClock()
         settings = make_settings("otlp/a", clock=self.clock, metrics=self.metrics)
-        self.intake = Intake(Signal.TRACES, stage, settings, "grpc", items_max=4)
+        self.account = Account(settings.metrics, "receivers/otlp", Signal.TRACES, OF_OTLP)
+        self.intake = Intake(
+            Signal.TRACES, stage, settings, "grpc", items_max=4, account=self.account
+        )
 
     def figures(self) -> tuple[float, ...]:
         """Accepted, refused and failed spans."""
@@ -167,3 +171,44 @@ async def test_begin_accepts_what_holds_nothing() -> None:
     assert Fixture(stage).intake.begin(b"", 4.0, NO_METADATA, outcomes.append) is SETTLED
     assert outcomes == [ACCEPTED]
     assert stage.begun == []
+
+
+async def test_ledger_names_how_every_item_ended() -> None:
+    """Acknowledged, refused for now, never taken; what cannot be read counts as one item."""
+    stage = FakeStage(ACCEPTED, Receipt(1, "odd"), Unavailable("away"), Malformed("no"))
+    fixture = Fixture(stage)
+
+    for expected in (None, None, Unavailable, Malformed):
+        if expected is None:
+            await fixture.intake.take(MADE.body, 0.0)
+        else:
+            with pytest.raises(expected):
+                await fixture.intake.take(MADE.body, 0.0)
+    with pytest.raises(Malformed):
+        await fixture.intake.take(b"\xff", 0.0)
+    with pytest.raises(TooLarge):
+        await fixture.intake.take(trace_request(5).body, 0.0)
+
+    def column(name: str) -> float:
+        return fixture.metrics.value("bridge_ledger_items", column=name)
+
+    columns = ("received", "acknowledged", "refused", "invalid")
+    assert [column(name) for name in columns] == [22, 7, 4, 11]
+    assert fixture.metrics.value("bridge_ledger_imbalance") == 0
+
+
+async def test_ledger_counts_items_in_flight_where_they_are() -> None:
+    """While the stage has them, and no longer."""
+    stage = FakeStage()
+    fixture = Fixture(stage)
+    stage.hold()
+    task = asyncio.create_task(fixture.intake.take(MADE.body, fixture.clock.monotonic() + 4))
+    await asyncio.sleep(0)
+    assert fixture.account.in_flight == 4
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert fixture.account.in_flight == 0
+    assert fixture.metrics.value("bridge_ledger_items", column="refused") == 4
