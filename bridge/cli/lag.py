@@ -38,17 +38,25 @@ def lag(config: Config, *, receiver: str = "", set_: Set = None, output: Output 
     if loaded is None:
         return EXIT_CONFIG
     quiet_logs()
-    found = asyncio.run(_ask(groups_of(loaded, receiver)))
+    groups = groups_of(loaded, receiver)
+    found = asyncio.run(_ask(groups))
     if output == "json":
         print_json(
             [
-                {"receiver": name, "group": group, "partitions": [asdict(one) for one in lags]}
-                for name, group, lags in found
+                {
+                    "receiver": name,
+                    "group": group,
+                    "partitions": [asdict(one) for one in lags],
+                    "missing_topics": _missing(asked, lags),
+                }
+                for asked, (name, group, lags) in zip(groups, found, strict=True)
             ]
         )
         return EXIT_OK
     print_table(_HEAD, [_row(name, one) for name, _, lags in found for one in lags])
-    for name, group, lags in found:
+    for asked, (name, group, lags) in zip(groups, found, strict=True):
+        for topic in _missing(asked, lags):
+            print(f"{name}: there is no topic {topic}: otlp-bridge doctor tells how to create it")
         records = sum(one.records for one in lags)
         print(f"{name}: group {group} has {records} records to go in {len(lags)} partitions")
     return EXIT_OK
@@ -63,6 +71,11 @@ async def _ask(groups: list[GroupOfReceiver]) -> list[tuple[str, str, list[Parti
         )
         for one in groups
     ]
+
+
+def _missing(asked: GroupOfReceiver, lags: list[PartitionLag]) -> list[str]:
+    """The topics that are named and have no partition; one found by pattern is never missing."""
+    return sorted(set(asked.topics) - {one.topic for one in lags})
 
 
 def _row(name: str, one: PartitionLag) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from bridge.flow import Lane
+from bridge.kafka.closing import is_cancelled_from_outside
 from bridge.kafka.fetched import read_by_ourselves
 from bridge.kafka.presence import missing_topics
 
@@ -276,7 +277,8 @@ class ConsumerClient:
             await _abandon(consumer)
         except asyncio.CancelledError:
             await _abandon(consumer)
-            raise
+            if is_cancelled_from_outside():
+                raise
 
     def _state(self, partition: TopicPartition) -> Any:
         subscription = self._consumer._subscription.subscription  # Looked at without an await.

@@ -19,6 +19,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bridge.core import ConfigError
+from bridge.kafka.closing import close_client
 from bridge.kafka.embedded_guard import EmbeddedGuard, register, unregister
 
 log = structlog.get_logger()
@@ -163,7 +164,7 @@ async def _reader(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]
         consumer.unsubscribe()
         yield consumer
     finally:
-        await consumer.stop()
+        await close_client(consumer)
 
 
 def _load_library() -> ctypes.CDLL:

@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bridge.flow import decode_islands
+from bridge.kafka.closing import close_client
 from bridge.kafka.errors import map_kafka_error
-from bridge.kafka.skipping import close_client, committed_offsets
+from bridge.kafka.skipping import committed_offsets
 
 TIMEOUT_S = 20.0
 """Seconds for all questions together."""

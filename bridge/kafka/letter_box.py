@@ -1,7 +1,6 @@
 """Reading a topic of dead letters, and sending them where they came from."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 
 from bridge.core import BridgeError, Permanent, Refused, Signal, Unavailable
 from bridge.flow import Letter, read_letter
+from bridge.kafka.closing import close_client
 from bridge.kafka.errors import map_kafka_error
 from bridge.kafka.partitioners import Hasher, partition_of
 from bridge.kafka.presence import missing_topics
@@ -131,9 +131,7 @@ class LetterBox:
         self._consumer = self._producer = None
         for client in clients:
             if client is not None:
-                with contextlib.suppress(kafka.KafkaError, OSError):
-                    async with asyncio.timeout(TIMEOUT_S):
-                        await client.stop()
+                await close_client(client)
 
     async def letters(self) -> AsyncIterator[Filed]:
         """

@@ -10,10 +10,10 @@ import aiokafka.errors as kafka
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bridge.core import Refused
+from bridge.kafka.closing import close_client
 from bridge.kafka.errors import map_kafka_error
 from bridge.kafka.inspection import GroupFacts, inspect_cluster
 from bridge.kafka.lag import PartitionLag, read_lag
-from bridge.kafka.skipping import close_client
 
 TIMEOUT_S = 20.0
 """Seconds for all questions of one step."""

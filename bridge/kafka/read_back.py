@@ -15,7 +15,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bridge.kafka.skipping import close_client
+from bridge.kafka.closing import close_client
 
 TIMEOUT_S = 15.0
 """Seconds for all questions together."""

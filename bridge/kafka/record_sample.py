@@ -9,8 +9,8 @@ from typing import Any
 import aiokafka.errors as kafka
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from bridge.kafka.closing import close_client
 from bridge.kafka.errors import map_kafka_error
-from bridge.kafka.skipping import close_client
 
 _FETCH_BYTES = 256 * 1024
 _POLL_MS = 200

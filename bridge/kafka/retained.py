@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bridge.core import ConfigError, Unavailable
+from bridge.kafka.closing import close_client
 from bridge.kafka.errors import map_kafka_error
 from bridge.kafka.lag import find_partitions
-from bridge.kafka.skipping import close_client
 
 TIMEOUT_S = 20.0
 """Seconds for the questions before the first record."""

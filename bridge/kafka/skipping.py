@@ -15,6 +15,7 @@ import aiokafka.errors as kafka
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from bridge.kafka.closing import close_client
 from bridge.kafka.errors import map_kafka_error
 
 TIMEOUT_S = 15.0
@@ -116,13 +117,3 @@ async def committed_offsets(
             await asyncio.sleep(_PAUSE_S)
         else:
             return found
-
-
-async def close_client(client: AIOKafkaAdminClient | AIOKafkaConsumer) -> None:
-    """Close within `TIMEOUT_S`; never fails."""
-    stop = client.stop if isinstance(client, AIOKafkaConsumer) else client.close
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            await stop()
-    except (kafka.KafkaError, OSError):
-        return  # The request was answered or failed before; a socket less or more changes nothing.

@@ -54,6 +54,11 @@ async def test_lag_counts_what_is_not_finished(kafka: Kafka) -> None:
     assert found[2].seconds is None
 
 
+async def test_lag_of_a_topic_that_is_not_there_is_none(kafka: Kafka) -> None:
+    """The client is closed right after it was started; that used to end in a traceback."""
+    assert await read_lag({"bootstrap_servers": kafka.bootstrap}, "nobody", ["absent"]) == []
+
+
 async def test_lag_of_a_pattern_covers_all_topics_that_match(kafka: Kafka) -> None:
     """And brings none into being."""
     topic = await kafka.create_topic(partitions=1)
@@ -92,8 +97,11 @@ service:
     _, document, _ = await run("--output", "json")
     (receiver,) = json.loads(document)
     wrong, _, advice = await run("--receiver", "kafka/other")
+    _, missing, _ = await run("--set", "receivers.kafka.traces.topics=[absent]")
 
     assert code == 0
     assert "kafka: group nobody has 3 records to go in 2 partitions" in text
     assert [one["records"] for one in receiver["partitions"]] == [0, 3]
+    assert receiver["missing_topics"] == []
+    assert "kafka: there is no topic absent: otlp-bridge doctor" in missing
     assert (wrong, "there is kafka" in advice) == (78, True)

@@ -1,0 +1,46 @@
+"""Closing clients that cancel tasks of their own."""
+
+import asyncio
+
+import pytest
+
+from bridge.kafka import closing
+from bridge.kafka.closing import close_client
+
+
+class Client:
+    """Awaits a task that it has cancelled before it began, as aiokafka's consumer does."""
+
+    def __init__(self) -> None:
+        self.task = asyncio.ensure_future(asyncio.sleep(60))
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await self.task
+
+
+class Endless:
+    """Never comes to an end."""
+
+    async def stop(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_close_takes_a_clients_own_cancellation_for_its_end() -> None:
+    """Nobody cancelled us: the caller goes on."""
+    await close_client(Client())
+
+
+async def test_close_passes_our_own_cancellation_on() -> None:
+    """Whoever cancels the closing gets their way."""
+    task = asyncio.ensure_future(close_client(Endless()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_close_ends_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that hangs is left alone."""
+    monkeypatch.setattr(closing, "TIMEOUT_S", 0.01)
+    await close_client(Endless())
