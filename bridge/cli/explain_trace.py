@@ -7,9 +7,9 @@ from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_OK, EXIT_USAGE
 from bridge.cli.loading import Config, Set, load_or_print
 from bridge.cli.output import Output, print_failure, print_json
 from bridge.cli.request_text import read_request
-from bridge.config import LoadedConfig
+from bridge.cli.samplers import one_sampler
 from bridge.core import Malformed, Signal
-from bridge.processors.tail_sampling import TailSamplingOptions, Verdict, explain_traces
+from bridge.processors.tail_sampling import Verdict, explain_traces
 
 
 def explain_trace(
@@ -23,7 +23,8 @@ def explain_trace(
     """
     Say what each policy of tail sampling thinks of a trace, and what becomes of it.
 
-    Exit codes: 0 explained, 64 no request or no such processor, 78 the configuration is wrong.
+    Exit codes: 0 explained, 64 no request, 78 the configuration is wrong or has no such
+    processor.
 
     Parameters
     ----------
@@ -50,31 +51,16 @@ def explain_trace(
     except Malformed as error:
         print_failure(f"no request: {error}", "give spans as OTLP/JSON on standard input", output)
         return EXIT_USAGE
-    samplers = _samplers(loaded)
-    chosen = processor or next(iter(samplers), "")
-    if chosen not in samplers or (not processor and len(samplers) > 1):
-        known = ", ".join(samplers) or "none"
-        print_failure(
-            f"no tail_sampling processor is meant; there is {known}", "--processor", output
-        )
-        return EXIT_USAGE
+    chosen, options = one_sampler(loaded, processor)
     from bridge.testing import make_settings  # Settings of a processor that nobody runs.
 
-    verdicts = explain_traces(samplers[chosen], make_settings(chosen), body)
+    verdicts = explain_traces(options, make_settings(chosen), body)
     if output == "json":
         print_json({"processor": chosen, "traces": [asdict(verdict) for verdict in verdicts]})
     else:
         for verdict in verdicts:
             _print(verdict)
     return EXIT_OK
-
-
-def _samplers(loaded: LoadedConfig) -> dict[str, TailSamplingOptions]:
-    return {
-        str(name): part.options
-        for name, part in loaded.processors.items()
-        if isinstance(part.options, TailSamplingOptions)
-    }
 
 
 def _print(verdict: Verdict) -> None:

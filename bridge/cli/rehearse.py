@@ -9,15 +9,17 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_OK
+from bridge.cli.kafka_receivers import one_group_of
 from bridge.cli.loading import Config, Set, load_or_print
 from bridge.cli.output import Output, print_json
 from bridge.cli.progress import Progress
 from bridge.cli.rehearsed import as_json, as_lines
+from bridge.cli.samplers import one_sampler
 from bridge.config import LoadedConfig
 from bridge.core import ComponentId, ConfigError, Settings, Signal
-from bridge.kafka import connection_kwargs, read_retained
+from bridge.kafka import read_retained
 from bridge.options import parse_duration_s
-from bridge.processors.tail_sampling import Rehearsal, Retained, TailSamplingOptions
+from bridge.processors.tail_sampling import Rehearsal, Retained
 from bridge.receivers.kafka import RecordReader, find_decoder, plan_topics
 
 Topics = Annotated[list[str] | None, Parameter(name="--from-topic", negative="")]
@@ -86,9 +88,9 @@ def rehearse(
     in_force = load_or_print(current, None, output) if current else None
     if loaded is None or (current and in_force is None):
         return EXIT_CONFIG
-    name, candidate = _sampler(loaded, processor)
+    name, candidate = one_sampler(loaded, processor)
     source = _source(loaded, receiver, from_topic or ())
-    beside = _sampler(in_force, processor)[1] if in_force is not None else None
+    beside = one_sampler(in_force, processor)[1] if in_force is not None else None
     rehearsal = Rehearsal(candidate, beside, (_settings(name), _settings(name)), _now_ms())
     progress = Progress("reading", "records")
     try:
@@ -117,37 +119,14 @@ async def _read(source: _Source, since_ms: int, rehearsal: Rehearsal, progress: 
     rehearsal.end()
 
 
-def _sampler(loaded: LoadedConfig, wanted: str) -> tuple[str, TailSamplingOptions]:
-    found = {
-        str(name): part.options
-        for name, part in loaded.processors.items()
-        if isinstance(part.options, TailSamplingOptions)
-    }
-    if wanted in found or (not wanted and len(found) == 1):
-        name = wanted or next(iter(found))
-        return name, found[name]
-    known = ", ".join(found) or "none"
-    raise ConfigError(f"say which tail_sampling processor with --processor; there is {known}")
-
-
-def _source(loaded: LoadedConfig, wanted: str, topics: Sequence[str]) -> _Source:
-    found = {
-        name: part.options
-        for name, part in loaded.receivers.items()
-        if part.factory.type_name == "kafka" and (not wanted or str(name) == wanted)
-    }
-    if len(found) != 1:
-        known = ", ".join(map(str, loaded.receivers)) or "none"
-        raise ConfigError(
-            f"say with --receiver which Kafka receiver has the brokers; there is {known}"
-        )
-    [options] = found.values()
-    receiver: Any = options
+def _source(loaded: LoadedConfig, receiver: str, topics: Sequence[str]) -> _Source:
+    group = one_group_of(loaded, receiver)
+    options: Any = loaded.component("receivers", ComponentId.parse(group.receiver)).options
     if not topics:
-        topics = tuple(plan_topics(receiver, {Signal.TRACES}).signals)
+        topics = tuple(plan_topics(options, {Signal.TRACES}).signals)
     if not topics:
         raise ConfigError("the receiver finds its topics by pattern: name one with --from-topic")
-    return _Source(connection_kwargs(receiver), tuple(topics), receiver.encoding_of(Signal.TRACES))
+    return _Source(group.connection, tuple(topics), options.encoding_of(Signal.TRACES))
 
 
 def _notes(loaded: LoadedConfig, sampler: str) -> list[str]:

@@ -89,9 +89,9 @@ def test_table_names_the_settings_that_a_policy_goes_by(explain: Any) -> None:
     assert "threshold_ms: 2000" in text
 
 
-def test_processor_that_does_not_exist_is_usage(explain: Any) -> None:
+def test_processor_that_does_not_exist_is_told(explain: Any) -> None:
     """With those that do."""
     code, text = explain(span("e"), processor="tail_sampling/other")
 
-    assert code == 64
+    assert code == 78
     assert "there is tail_sampling" in text
