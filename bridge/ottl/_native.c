@@ -1,12 +1,13 @@
 /*
  * What runs for every item that statements look at or change, compiled: taking the attributes of an
- * item apart, finding, reading and writing one of them, and putting them back. native.py decides
- * whether this is used; attributes.py and codec.py do the same in Python, and
- * tests/unit/ottl/test_native.py holds one against the other.
+ * item apart, reading and writing one of them, and putting them back. native.py decides whether this
+ * is used; attributes.py and codec.py do the same in Python, and tests/unit/ottl/test_native.py
+ * holds one against the other, also on bytes that are no protobuf.
  *
- * Nothing is followed without a check against the end of what encloses it. Whatever protobuf allows
- * but senders hardly write (lists and maps as values, groups, a repeated value) gives None or
- * NotImplemented: the Python form then decides.
+ * Nothing is followed without a check against the end of what encloses it. What is accepted here
+ * protobuf accepts too, with the same outcome; whatever protobuf allows but senders hardly write
+ * (lists and maps as values, groups, a repeated value, tags and lengths of more than five bytes)
+ * gives None or NotImplemented: the Python form then decides, or raises.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
@@ -16,6 +17,7 @@
 
 typedef const uint8_t *Bytes;
 
+enum { SIZE_BYTES_MAX = 5, VARINT_BYTES_MAX = 10 };
 enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
 enum { KEY = 1, VALUE = 2 };
 enum { TEXT = 1, TRUTH = 2, INTEGER = 3, NUMBER = 4, BINARY = 7 };
@@ -26,10 +28,11 @@ typedef struct {
     uint64_t value;       /* of a number, or the length */
 } Field;
 
-static int read_varint(Bytes *at, Bytes end, uint64_t *value)
+/* A varint of at most so many bytes: protobuf stops at five for tags and lengths. */
+static int read_varint(Bytes *at, Bytes end, unsigned bytes_max, uint64_t *value)
 {
     uint64_t result = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
+    for (unsigned shift = 0; shift < 7 * bytes_max; shift += 7) {
         if (*at == end)
             return 0;
         uint8_t byte = *(*at)++;
@@ -48,13 +51,13 @@ static int read_field(Bytes *at, Bytes end, Field *field)
 {
     uint64_t tag;
     field->start = *at;
-    if (!read_varint(at, end, &tag) || tag > 0xFFFFFFFFu || tag >> 3 == 0)
+    if (!read_varint(at, end, SIZE_BYTES_MAX, &tag) || tag > 0xFFFFFFFFu || tag >> 3 == 0)
         return 0;
     field->number = (uint32_t)(tag >> 3);
     field->type = (uint32_t)(tag & 7);
     switch (field->type) {
     case VARINT:
-        return read_varint(at, end, &field->value);
+        return read_varint(at, end, VARINT_BYTES_MAX, &field->value);
     case FIXED64:
     case FIXED32: {
         size_t size = field->type == FIXED64 ? 8 : 4;
@@ -66,7 +69,7 @@ static int read_field(Bytes *at, Bytes end, Field *field)
         return 1;
     }
     case LENGTH:
-        if (!read_varint(at, end, &field->value) || field->value > (uint64_t)(end - *at))
+        if (!read_varint(at, end, SIZE_BYTES_MAX, &field->value) || field->value > (uint64_t)(end - *at))
             return 0;
         field->content = *at;
         *at += field->value;
@@ -99,32 +102,103 @@ static PyObject *not_implemented(void)
     return Py_NotImplemented;
 }
 
+/* ---- pairs: the key and the value of one attribute ------------------------------------------- */
+
+typedef struct {
+    Bytes key, value;
+    size_t key_size, value_size;
+} Pair;
+
+static int read_pair(Bytes at, Bytes end, Pair *pair)
+{
+    Field field;
+    memset(pair, 0, sizeof *pair);
+    while (at < end) {
+        if (!read_field(&at, end, &field))
+            return 0;
+        if (field.number > VALUE)
+            continue;
+        if (field.type != LENGTH)
+            return 0;
+        if (field.number == KEY) {
+            pair->key = field.content;
+            pair->key_size = (size_t)field.value;
+        } else {
+            pair->value = field.content;
+            pair->value_size = (size_t)field.value;
+        }
+    }
+    return 1;
+}
+
+static PyObject *key_of(Bytes start, Bytes end)
+{
+    Pair pair;
+    if (!read_pair(start, end, &pair))
+        return NULL;
+    return PyBytes_FromStringAndSize((const char *)pair.key, (Py_ssize_t)pair.key_size);
+}
+
+/* Whether the object could be added; takes the reference. */
+static int append(PyObject *list, PyObject *object)
+{
+    int done = object != NULL && PyList_Append(list, object) == 0;
+    Py_XDECREF(object);
+    return done;
+}
+
+/* NULL with an exception set, or None where the Python form must decide. */
+static PyObject *give_up(PyObject *one, PyObject *other)
+{
+    Py_XDECREF(one);
+    Py_XDECREF(other);
+    return PyErr_Occurred() ? NULL : none();
+}
+
+static PyObject *keys_of(PyObject *module, PyObject *pairs)
+{
+    (void)module;
+    if (!PyList_Check(pairs)) {
+        PyErr_SetString(PyExc_TypeError, "a list is expected");
+        return NULL;
+    }
+    PyObject *keys = PyList_New(0);
+    Py_ssize_t count = PyList_Size(pairs);
+    for (Py_ssize_t index = 0; keys != NULL && index < count; index++) {
+        Bytes start, end;
+        if (!bytes_of(PyList_GetItem(pairs, index), &start, &end) ||
+            !append(keys, key_of(start, end)))
+            return give_up(keys, NULL);
+    }
+    return keys;
+}
+
 /* ---- items: their attributes, as they stand there -------------------------------------------- */
 
 static PyObject *split(PyObject *module, PyObject *args)
 {
-    PyObject *item;
+    PyObject *item, *keys, *pairs;
     unsigned number;
     Bytes at, end;
     Field field;
     (void)module;
     if (!PyArg_ParseTuple(args, "SI", &item, &number) || !bytes_of(item, &at, &end))
         return NULL;
-    PyObject *found = PyList_New(0);
-    while (found != NULL && at < end) {
-        if (!read_field(&at, end, &field) || (field.number == number && field.type != LENGTH)) {
-            Py_DECREF(found);
-            return none();
-        }
+    keys = PyList_New(0);
+    pairs = PyList_New(0);
+    if (keys == NULL || pairs == NULL)
+        return give_up(keys, pairs);
+    while (at < end) {
+        if (!read_field(&at, end, &field) || (field.number == number && field.type != LENGTH))
+            return give_up(keys, pairs);
         if (field.number != number)
             continue;
-        PyObject *pair =
-            PyBytes_FromStringAndSize((const char *)field.content, (Py_ssize_t)field.value);
-        if (pair == NULL || PyList_Append(found, pair) < 0)
-            Py_CLEAR(found);
-        Py_XDECREF(pair);
+        if (!append(keys, key_of(field.content, at)) ||
+            !append(pairs, PyBytes_FromStringAndSize((const char *)field.content,
+                                                     (Py_ssize_t)field.value)))
+            return give_up(keys, pairs);
     }
-    return found;
+    return Py_BuildValue("(NN)", keys, pairs);
 }
 
 static size_t varint_size(uint64_t value)
@@ -183,6 +257,8 @@ static PyObject *splice(PyObject *module, PyObject *args)
         if (!read_field(&at, end, &field))
             return none();
         if (field.number == number) {
+            if (field.type != LENGTH)
+                return none();
             if (!found)
                 place = field.start;
             found = 1;
@@ -210,80 +286,7 @@ static PyObject *splice(PyObject *module, PyObject *args)
     return result;
 }
 
-/* ---- pairs: the key and the value of one attribute ------------------------------------------- */
-
-typedef struct {
-    Bytes key, value;
-    size_t key_size, value_size;
-    int has_value;
-} Pair;
-
-static int read_pair(PyObject *object, Pair *pair)
-{
-    Bytes at, end;
-    Field field;
-    int values = 0;
-    if (!bytes_of(object, &at, &end)) {
-        PyErr_Clear();
-        return 0;
-    }
-    memset(pair, 0, sizeof *pair);
-    while (at < end) {
-        if (!read_field(&at, end, &field))
-            return 0;
-        if (field.number > VALUE)
-            continue;
-        if (field.type != LENGTH)
-            return 0;
-        if (field.number == KEY) {
-            pair->key = field.content;
-            pair->key_size = (size_t)field.value;
-        } else {
-            pair->value = field.content;
-            pair->value_size = (size_t)field.value;
-            pair->has_value = ++values;
-        }
-    }
-    return values <= 1; /* protobuf would merge several */
-}
-
-static int has_key(PyObject *object, Bytes name, size_t size)
-{
-    Pair pair;
-    Bytes at, end;
-    if (!bytes_of(object, &at, &end)) {
-        PyErr_Clear();
-        return 0;
-    }
-    if (size < 0x80 && (size_t)(end - at) >= size + 2 && at[0] == (KEY << 3 | LENGTH)) {
-        if (at[1] != size)
-            return at[1] >= 0x80 && read_pair(object, &pair) && pair.key_size == size &&
-                   memcmp(pair.key, name, size) == 0;
-        /* A second key would count instead; nobody writes one. */
-        return memcmp(at + 2, name, size) == 0;
-    }
-    return read_pair(object, &pair) && pair.key_size == size &&
-           (size == 0 || memcmp(pair.key, name, size) == 0);
-}
-
-static PyObject *find(PyObject *module, PyObject *args)
-{
-    PyObject *pairs, *key;
-    Py_ssize_t hint;
-    Bytes name, end;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "O!Sn", &PyList_Type, &pairs, &key, &hint) ||
-        !bytes_of(key, &name, &end))
-        return NULL;
-    size_t size = (size_t)(end - name);
-    Py_ssize_t count = PyList_Size(pairs);
-    if (hint >= 0 && hint < count && has_key(PyList_GetItem(pairs, hint), name, size))
-        return PyLong_FromSsize_t(hint);
-    for (Py_ssize_t index = 0; index < count; index++)
-        if (has_key(PyList_GetItem(pairs, index), name, size))
-            return PyLong_FromSsize_t(index);
-    return PyLong_FromLong(-1);
-}
+/* ---- values of attributes --------------------------------------------------------------------- */
 
 static PyObject *number_of(uint64_t bits)
 {
@@ -319,27 +322,45 @@ static PyObject *read_value(Bytes at, Bytes end)
 static PyObject *read_object(PyObject *module, PyObject *object)
 {
     Pair pair;
+    Bytes start, end;
     (void)module;
-    if (!read_pair(object, &pair))
+    if (!bytes_of(object, &start, &end))
+        return NULL;
+    if (!read_pair(start, end, &pair))
         return not_implemented();
     return read_value(pair.value, pair.value + pair.value_size);
 }
 
-static PyObject *value_at(PyObject *module, PyObject *args)
+/* The index of the first key with that name; -1 for none, -2 with an exception set. */
+static Py_ssize_t find(PyObject *keys, PyObject *name)
 {
-    PyObject *pairs, *key;
-    Py_ssize_t index;
-    Bytes name, end;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "O!Sn", &PyList_Type, &pairs, &key, &index) ||
-        !bytes_of(key, &name, &end))
+    Bytes wanted, end, key, key_end;
+    if (!bytes_of(name, &wanted, &end))
+        return -2;
+    size_t size = (size_t)(end - wanted);
+    Py_ssize_t count = PyList_Size(keys);
+    for (Py_ssize_t index = 0; index < count; index++) {
+        if (!bytes_of(PyList_GetItem(keys, index), &key, &key_end))
+            return -2;
+        if ((size_t)(key_end - key) == size && memcmp(key, wanted, size) == 0)
+            return index;
+    }
+    return -1;
+}
+
+static PyObject *get(PyObject *module, PyObject *args)
+{
+    PyObject *keys, *pairs, *name;
+    if (!PyArg_ParseTuple(args, "O!O!O", &PyList_Type, &keys, &PyList_Type, &pairs, &name))
         return NULL;
-    if (index < 0 || index >= PyList_Size(pairs))
+    Py_ssize_t index = find(keys, name);
+    if (index == -2)
+        return NULL;
+    if (index < 0)
+        return none();
+    if (index >= PyList_Size(pairs))
         return not_implemented();
-    PyObject *object = PyList_GetItem(pairs, index);
-    if (!has_key(object, name, (size_t)(end - name)))
-        return not_implemented();
-    return read_object(module, object);
+    return read_object(module, PyList_GetItem(pairs, index));
 }
 
 static PyObject *make_pair(PyObject *prefix, uint8_t tag, const void *content, size_t size,
@@ -406,65 +427,56 @@ static PyObject *pair(PyObject *module, PyObject *args)
     return not_implemented();
 }
 
-/* Which pairs stay, by their keys; the same list if all do, None if a key has no answer yet. */
+/* Which keys and pairs stay; the same lists if all do, None if a key has no answer yet. */
 static PyObject *kept(PyObject *module, PyObject *args)
 {
-    PyObject *pairs, *answers;
+    PyObject *keys, *pairs, *answers;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &pairs, &PyDict_Type, &answers))
+    if (!PyArg_ParseTuple(args, "O!O!O!", &PyList_Type, &keys, &PyList_Type, &pairs, &PyDict_Type,
+                          &answers))
         return NULL;
-    PyObject *left = PyList_New(0);
-    Py_ssize_t count = PyList_Size(pairs);
-    for (Py_ssize_t index = 0; left != NULL && index < count; index++) {
-        PyObject *object = PyList_GetItem(pairs, index), *key, *answer;
-        Pair pair;
-        if (!read_pair(object, &pair)) {
-            Py_DECREF(left);
-            return none();
-        }
-        key = PyBytes_FromStringAndSize((const char *)pair.key, (Py_ssize_t)pair.key_size);
-        if (key == NULL) {
-            Py_DECREF(left);
-            return NULL;
-        }
-        answer = PyDict_GetItemWithError(answers, key);
-        Py_DECREF(key);
-        if (answer == NULL) {
-            Py_DECREF(left);
-            return PyErr_Occurred() ? NULL : none();
-        }
-        if (answer == Py_True && PyList_Append(left, object) < 0)
-            Py_CLEAR(left);
+    PyObject *left_keys = PyList_New(0), *left_pairs = PyList_New(0);
+    Py_ssize_t count = PyList_Size(keys);
+    if (left_keys == NULL || left_pairs == NULL || PyList_Size(pairs) != count)
+        return give_up(left_keys, left_pairs);
+    for (Py_ssize_t index = 0; index < count; index++) {
+        PyObject *key = PyList_GetItem(keys, index);
+        PyObject *answer = PyDict_GetItemWithError(answers, key);
+        if (answer == NULL)
+            return give_up(left_keys, left_pairs);
+        if (answer == Py_True && (PyList_Append(left_keys, key) < 0 ||
+                                  PyList_Append(left_pairs, PyList_GetItem(pairs, index)) < 0))
+            return give_up(left_keys, left_pairs);
     }
-    if (left != NULL && PyList_Size(left) == count) {
-        Py_DECREF(left);
-        Py_INCREF(pairs);
-        return pairs;
+    if (PyList_Size(left_keys) == count) {
+        Py_DECREF(left_keys);
+        Py_DECREF(left_pairs);
+        return Py_BuildValue("(OO)", keys, pairs);
     }
-    return left;
+    return Py_BuildValue("(NN)", left_keys, left_pairs);
 }
 
 static PyMethodDef methods[] = {
     {"split", split, METH_VARARGS,
-     "split(item, number) -> the contents of that field of the item, or None if the Python form must\n"
-     "decide."},
+     "split(item, number) -> keys and contents of that field of an item that protobuf took, or None if\n"
+     "the Python form must decide."},
+    {"keys", keys_of, METH_O,
+     "keys(pairs) -> their keys, or None if the Python form must decide."},
     {"splice", splice, METH_VARARGS,
-     "splice(item, number, contents) -> the item with other contents of that field, or None if the\n"
-     "Python form must decide."},
-    {"find", find, METH_VARARGS,
-     "find(pairs, key, hint) -> the index of the pair with that key, tried at hint first; -1 if there\n"
-     "is none."},
+     "splice(item, number, contents) -> an item that protobuf took with other contents of that field,\n"
+     "or None if the Python form must decide."},
     {"read", read_object, METH_O,
      "read(pair) -> its value if that is nil, text, a bool, an int, a double or bytes, or\n"
      "NotImplemented."},
-    {"value_at", value_at, METH_VARARGS,
-     "value_at(pairs, key, index) -> the value of the pair there if it has that key, as read has it."},
+    {"get", get, METH_VARARGS,
+     "get(keys, pairs, name) -> the value of the first pair with that key, as read has it; None if\n"
+     "there is none."},
     {"pair", pair, METH_VARARGS,
      "pair(prefix, value) -> the pair of the key that prefix holds with a value of such a type, or\n"
      "NotImplemented."},
     {"kept", kept, METH_VARARGS,
-     "kept(pairs, answers) -> the pairs to whose keys answers says True, the same list if that are\n"
-     "all; None if it lacks a key, or the Python form must decide."},
+     "kept(keys, pairs, answers) -> those to whose keys answers says True, the same lists if that are\n"
+     "all; None if it lacks a key."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,11 +1,11 @@
 """
 A map of attributes that stays serialized: one ``KeyValue`` after the other, as it came.
 
-Reading one key costs a few byte comparisons; only its value is decoded. The spans of one sender
-have their attributes in one order, so each place in a program remembers where its key was last.
+The keys are read once, so that finding one is a search in a list; only the value that is asked for
+is decoded.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from bridge.ottl import native
@@ -16,10 +16,9 @@ from bridge.ottl.codec import (
     encode,
     encode_pairs,
     key_prefix,
-    split_pair,
+    split_raw,
+    to_text,
 )
-
-_VALUE = 0x12
 
 REMEMBERED_MAX = 4096
 """Keys about which one statement remembers what to do."""
@@ -28,15 +27,14 @@ _compiled = native.compiled
 
 
 class Key:
-    """A key as a program looks it up, with all its spellings ready. One instance a place."""
+    """A key as a program looks it up, with all its spellings ready."""
 
-    __slots__ = ("hint", "name", "prefix", "text")
+    __slots__ = ("name", "prefix", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.name = text.encode("utf-8", "surrogateescape")
         self.prefix = key_prefix(text)
-        self.hint = 0
 
     def pair(self, value: Any) -> bytes:
         """
@@ -59,61 +57,44 @@ class Key:
 
 class Attributes:
     """
-    The attributes of one span, resource, point and so on.
+    The attributes of one span, resource, point and so on. Of two equal keys the first counts.
 
     Args:
         pairs:
             The serialized pairs in order; taken over.
+        keys:
+            Their keys if they are known; taken over.
+
+    Raises:
+        OttlError: If a pair is no valid protobuf.
     """
 
-    __slots__ = ("changed", "pairs")
+    __slots__ = ("changed", "keys", "pairs")
 
-    def __init__(self, pairs: list[bytes]) -> None:
+    def __init__(self, pairs: list[bytes], keys: list[bytes] | None = None) -> None:
         self.pairs = pairs
+        self.keys = keys_of(pairs) if keys is None else keys
         self.changed = False
 
     def find(self, key: Key) -> int:
         """The index of *key*, or -1."""
-        if _compiled is None:
-            return self._find(key)
-        index: int = _compiled.find(self.pairs, key.name, key.hint)
-        if index >= 0:
-            key.hint = index
-        return index
-
-    def _find(self, key: Key) -> int:
-        pairs, prefix, hint = self.pairs, key.prefix, key.hint
-        if hint < len(pairs) and pairs[hint].startswith(prefix):
-            return hint
-        for index, pair in enumerate(pairs):
-            if pair.startswith(prefix):
-                key.hint = index
-                return index
-        # Some senders write the key behind the value, or lay it out strangely.
-        for index, pair in enumerate(pairs):
-            if pair[:1] != b"\x0a" and split_pair(pair)[0] == key.text:
-                key.hint = index
-                return index
-        return -1
+        keys, name = self.keys, key.name
+        return keys.index(name) if name in keys else -1
 
     def get(self, key: Key) -> Any:
-        """The value under *key*; nil if there is none."""
-        index = self.find(key)
-        return None if index < 0 else self.value_at(index, key)
+        """
+        The value under *key*; nil if there is none.
 
-    def value_at(self, index: int, key: Key) -> Any:
-        """The value of the pair of *key* at *index*."""
-        pair = self.pairs[index]
-        if _compiled is not None:
-            value = _compiled.read(pair)
-            if value is not NotImplemented:
-                return value
-        return decode(_value_of(pair, key.prefix))
+        Raises:
+            OttlError: If its bytes are no value.
+        """
+        index = self.find(key)
+        return None if index < 0 else _read(self.pairs[index])
 
     def get_raw(self, key: Key) -> bytes | None:
         """The serialized value under *key*."""
         index = self.find(key)
-        return None if index < 0 else _value_of(self.pairs[index], key.prefix)
+        return None if index < 0 else split_raw(self.pairs[index])[1]
 
     def set(self, key: Key, value: Any) -> None:
         """
@@ -129,6 +110,7 @@ class Attributes:
         index = self.find(key)
         if index < 0:
             self.pairs.append(pair)
+            self.keys.append(key.name)
         elif self.pairs[index] == pair:
             return
         else:
@@ -139,13 +121,8 @@ class Attributes:
         """Remove *key* if it is there."""
         index = self.find(key)
         if index >= 0:
-            del self.pairs[index]
+            del self.pairs[index], self.keys[index]
             self.changed = True
-
-    def keys(self) -> Iterator[str]:
-        """The keys in order."""
-        for pair in self.pairs:
-            yield split_pair(pair)[0]
 
     def keep(self, wanted: Callable[[str], bool], answers: dict[bytes, bool]) -> None:
         """
@@ -156,26 +133,26 @@ class Attributes:
                 What *wanted* said about keys before; kept by the caller for as long as it says the
                 same. At most `REMEMBERED_MAX` stay.
         """
-        kept = None if _compiled is None else _compiled.kept(self.pairs, answers)
-        if kept is None:
-            kept = self._kept(wanted, answers)
-        if len(kept) != len(self.pairs):
-            self.pairs = kept
+        kept = None if _compiled is None else _compiled.kept(self.keys, self.pairs, answers)
+        keys, pairs = self._kept(wanted, answers) if kept is None else kept
+        if len(keys) != len(self.keys):
+            self.keys, self.pairs = keys, pairs
             self.changed = True
 
-    def _kept(self, wanted: Callable[[str], bool], answers: dict[bytes, bool]) -> list[bytes]:
+    def _kept(
+        self, wanted: Callable[[str], bool], answers: dict[bytes, bool]
+    ) -> tuple[list[bytes], list[bytes]]:
         if len(answers) > REMEMBERED_MAX:
             answers.clear()
-        kept = []
-        for pair in self.pairs:
-            key = split_pair(pair)[0]
-            name = key.encode("utf-8", "surrogateescape")
+        keys, pairs = [], []
+        for name, pair in zip(self.keys, self.pairs, strict=True):
             answer = answers.get(name)
             if answer is None:
-                answer = answers[name] = wanted(key)
+                answer = answers[name] = wanted(to_text(name))
             if answer:
-                kept.append(pair)
-        return kept
+                keys.append(name)
+                pairs.append(pair)
+        return keys, pairs
 
     def rewrite_texts(self, change: Callable[[str], str | None], above: int = 0) -> None:
         """
@@ -188,13 +165,13 @@ class Attributes:
         for index, pair in enumerate(self.pairs):
             if len(pair) <= above:
                 continue
-            key, data = split_pair(pair)
+            key, data = split_raw(pair)
             if data[:1] != b"\x0a":
                 continue
             text = decode(data)
             changed = change(text) if type(text) is str else None
             if changed is not None and changed != text:
-                self.pairs[index] = Key(key).pair(changed)
+                self.pairs[index] = Key(to_text(key)).pair(changed)
                 self.changed = True
 
     def to_map(self) -> dict[str, Any]:
@@ -211,18 +188,25 @@ class Attributes:
         pairs = encode_pairs(values)
         if pairs != self.pairs:
             self.pairs = pairs
+            self.keys = keys_of(pairs)
             self.changed = True
 
 
-def _value_of(pair: bytes, prefix: bytes) -> bytes:
-    """The serialized value of a pair that begins or ends with *prefix*."""
-    at = len(prefix)
-    if pair.startswith(prefix):
-        if len(pair) > at + 1 and pair[at] == _VALUE:
-            size = pair[at + 1]
-            if size < 0x80 and at + 2 + size == len(pair):
-                return pair[at + 2 :]
-    elif pair.endswith(prefix) and pair[0] == _VALUE and pair[1] == len(pair) - at - 2 < 0x80:
-        # Without the tag it could be any field that a later version puts in front of the key.
-        return pair[2:-at]
-    return split_pair(pair)[1]
+def keys_of(pairs: list[bytes]) -> list[bytes]:
+    """
+    The keys of serialized pairs, in order.
+
+    Raises:
+        OttlError: If a pair is no valid protobuf.
+    """
+    found: list[bytes] | None = None if _compiled is None else _compiled.keys(pairs)
+    return [split_raw(pair)[0] for pair in pairs] if found is None else found
+
+
+def _read(pair: bytes) -> Any:
+    """The value of a pair."""
+    if _compiled is not None:
+        value = _compiled.read(pair)
+        if value is not NotImplemented:
+            return value
+    return decode(split_raw(pair)[1])

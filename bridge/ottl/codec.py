@@ -103,10 +103,10 @@ def decode(data: bytes) -> Any:
     # A truncated value comes here as it came over the wire: each byte is there before it is read.
     if tag == _TEXT:
         if 1 < length < 0x82 and length == data[1] + 2:
-            return _text(data[2:])
+            return to_text(data[2:])
         long = length > 3 and data[1] > 0x7F and data[2] < 0x80
         if long and length == (data[1] & 0x7F | data[2] << 7) + 3:
-            return _text(data[3:])
+            return to_text(data[3:])
     elif tag == _INT:
         if length == 2 and data[1] < 0x80:
             return data[1]
@@ -119,7 +119,8 @@ def decode(data: bytes) -> Any:
     return _decode_slowly(data)
 
 
-def _text(data: bytes) -> str:
+def to_text(data: bytes) -> str:
+    """The text of *data*, with surrogate escapes where it is no UTF-8."""
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -138,14 +139,14 @@ def _value(message: Any, depth: int) -> Any:
         return None
     value = getattr(message, kind)
     if kind == "text":
-        return _text(value)
+        return to_text(value)
     if kind == "list":
         return [_value(inner, depth - 1) for inner in value.values]
     if kind == "map":
         # The first of two equal keys is the one that lookups find.
         pairs: dict[str, Any] = {}
         for pair in value.values:
-            pairs.setdefault(_text(pair.key), _value(pair.value, depth - 1))
+            pairs.setdefault(to_text(pair.key), _value(pair.value, depth - 1))
         return pairs
     return value
 
@@ -157,6 +158,17 @@ def split_pair(data: bytes) -> tuple[str, bytes]:
     Raises:
         OttlError: If the bytes are none.
     """
+    key, value = split_raw(data)
+    return to_text(key), value
+
+
+def split_raw(data: bytes) -> tuple[bytes, bytes]:
+    """
+    Key and value of a ``KeyValue``, both as bytes.
+
+    Raises:
+        OttlError: If the bytes are none.
+    """
     length = len(data)
     if length > 3 and data[1] < 0x80:
         middle = data[1] + 2
@@ -164,12 +176,16 @@ def split_pair(data: bytes) -> tuple[str, bytes]:
             if data[0] == 0x0A and data[middle] == 0x12:
                 size, start = _size(data, middle + 1)
                 if start + size == length:
-                    return _text(data[2:middle]), data[start:]
+                    return data[2:middle], data[start:]
             elif data[0] == 0x12 and data[middle] == 0x0A:
                 size, start = _size(data, middle + 1)
                 if start + size == length:
-                    return _text(data[start:]), data[2:middle]
-    return _split_slowly(data)
+                    return data[start:], data[2:middle]
+    try:
+        pair = KeyValue.FromString(data)
+    except DecodeError as error:
+        raise OttlError("an attribute is no valid protobuf") from error
+    return pair.key, pair.value
 
 
 def _size(data: bytes, at: int) -> tuple[int, int]:
@@ -180,14 +196,6 @@ def _size(data: bytes, at: int) -> tuple[int, int]:
     if at + 1 < len(data) and data[at + 1] < 0x80:
         return first & 0x7F | data[at + 1] << 7, at + 2
     return -1, 0
-
-
-def _split_slowly(data: bytes) -> tuple[str, bytes]:
-    try:
-        pair = KeyValue.FromString(data)
-    except DecodeError as error:
-        raise OttlError("an attribute is no valid protobuf") from error
-    return _text(pair.key), pair.value
 
 
 def decode_pairs(pairs: Iterable[bytes]) -> dict[str, Any]:

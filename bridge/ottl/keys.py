@@ -195,12 +195,11 @@ def _reader(holder: Holder, key: Key) -> Get:
     ready, find = holder.ready, holder.find
     if native.compiled is None:
         return lambda cursor: find(cursor).get(key)
-    value_at, name = native.compiled.value_at, key.name
+    read, name = native.compiled.get, key.name
 
     def get(cursor: Cursor) -> Any:
         attributes = ready(cursor) or find(cursor)
-        # Where the key was last time it mostly is again.
-        value = value_at(attributes.pairs, name, key.hint)
+        value = read(attributes.keys, attributes.pairs, name)
         return attributes.get(key) if value is NotImplemented else value
 
     return get

@@ -54,13 +54,26 @@ class Node:
 
     @property
     def attributes(self) -> Attributes:
-        """The attributes; changes are written back by `dump`."""
+        """
+        The attributes; changes are written back by `dump`.
+
+        Raises:
+            OttlError: If one of them is no valid protobuf.
+            Malformed: If the node is none.
+        """
         attributes = self.held
         if attributes is None:
-            pairs = None if _compiled is None else _compiled.split(self.raw, self.number)
-            if pairs is None:
-                pairs = self._attributes_field(self.parse())[:]
-            attributes = self.held = Attributes(pairs)
+            # The compiled form is for items that protobuf took: it does not look into the rest.
+            message = self.parse()
+            found = None
+            if _compiled is not None and not self.touched:
+                found = _compiled.split(self.raw, self.number)
+            if found is None:
+                attributes = Attributes(self._attributes_field(message)[:])
+            else:
+                keys, pairs = found
+                attributes = Attributes(pairs, keys)
+            self.held = attributes
         return attributes
 
     @property

@@ -205,9 +205,8 @@ def _hash(action: ActionOptions) -> Act:
     matches = remember(action.pattern) if action.pattern else None
 
     def act(attributes: Attributes, metadata: Metadata) -> None:
-        index = attributes.find(key)
-        if index >= 0:
-            attributes.set(key, hashed(attributes.value_at(index, key)))
+        if attributes.find(key) >= 0:
+            attributes.set(key, hashed(attributes.get(key)))
         if matches is None:
             return
         for pair in list(attributes.pairs):
@@ -259,9 +258,8 @@ def _convert(action: ActionOptions) -> Act:
     key, convert = Key(action.key), _CONVERSIONS[action.converted_type]
 
     def act(attributes: Attributes, metadata: Metadata) -> None:
-        index = attributes.find(key)
-        if index >= 0:
-            attributes.set(key, convert(attributes.value_at(index, key)))
+        if attributes.find(key) >= 0:
+            attributes.set(key, convert(attributes.get(key)))
 
     return act
 

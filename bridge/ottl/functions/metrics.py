@@ -5,6 +5,7 @@ from typing import Any
 
 from bridge.ottl import schema
 from bridge.ottl.attributes import Key
+from bridge.ottl.codec import split_raw
 from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Expression, Get, Run
 from bridge.ottl.functions.registry import function, maybe, need
@@ -268,7 +269,7 @@ def convert_summary_quantile_val_to_gauge(
                 added = new.gauge.data_points.add()
                 copy_point(point, added)
                 added.as_double = quantile.value
-                kept = [pair for pair in added.attributes if not pair.startswith(key.prefix)]
+                kept = [pair for pair in added.attributes if split_raw(pair)[0] != key.name]
                 del added.attributes[:]
                 added.attributes.extend([*kept, key.pair(quantile.quantile)])
         add_metric(cursor, new)
