@@ -181,8 +181,8 @@ CODES: Mapping[str, Code] = {
         "Put filter and samplers before batch.",
     ),
     "BR-2009": Code(
-        "A receiver listens on all interfaces.",
-        "Bind localhost or the address of the pod if nobody else has to reach it.",
+        "A receiver listens on all interfaces without TLS: everybody can read what is sent.",
+        "Bind localhost or the address of the pod, or set tls.cert_file and tls.key_file.",
     ),
 }
 """Code to meaning, in ascending order."""

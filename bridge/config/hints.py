@@ -234,10 +234,14 @@ def _is_secret(model: Any, path: tuple[str | int, ...]) -> bool:
 
 
 def _listens_everywhere(component: ComponentConfig, node: Node) -> Iterator[Problem]:
+    secured = {path[:-2] for path, _ in walk(node) if path[-2:] == ("tls", "cert_file")}
+    secured |= {path[:-2] for path, _ in walk(node) if path[-2:] == ("tls", "cert_pem")}
     for path, found in walk(node):
         if path[-1:] != ("endpoint",) or not isinstance(found, ScalarNode):
             continue
+        if path[:-1] in secured:
+            continue
         if isinstance(found.value, str) and found.value.strip().startswith(_EVERYWHERE):
             dotted = ".".join(map(str, (component.kind, component.id, *path)))
-            message = f"{dotted} listens on all interfaces"
+            message = f"{dotted} listens on all interfaces without TLS"
             yield Problem("BR-2009", message, found.position, dotted)

@@ -6,9 +6,6 @@ Fields and meaning are the Collector's.
 
 import base64
 import binascii
-import hashlib
-import secrets
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Self
 
@@ -20,7 +17,6 @@ from bridge.core import (
     Denied,
     ExtensionFactory,
     Metadata,
-    Overloaded,
     Settings,
     Stability,
     State,
@@ -28,12 +24,11 @@ from bridge.core import (
 )
 from bridge.extensions._credentials_file import CredentialsFile
 from bridge.extensions._htpasswd import fits, is_slow, parse_htpasswd
+from bridge.extensions._slow_checks import HINT, Decision, SlowChecks, denied
 from bridge.options import Options
 
 PASSWORD_CHARS_MAX = 1024
 """Longer ones are refused unseen: hashing takes longer the longer they are."""
-
-_HINT = "send Authorization: Basic with base64 of USER:PASSWORD"
 
 
 class Htpasswd(Options):
@@ -67,13 +62,14 @@ class BasicAuthConfig(Options):
 
     slow_checks_per_s: int = Field(default=5, ge=1)
     """
-    Comparisons with a bcrypt or APR1 hash in a second; beyond it, senders that were not seen before
-    are told to come again (UNAVAILABLE, 503), so that none loses data. One with bcrypt takes 72 ms
-    at cost 10, as long as which nothing else is done. The Collector: no limit.
+    Comparisons with a bcrypt or APR1 hash in a second, for each user, and for all users together
+    that do not exist; beyond it, senders that were not seen before are told to come again
+    (UNAVAILABLE, 503), so that none loses data. One with bcrypt at cost 10 takes 72 ms of a thread
+    of its own. The Collector: no limit.
     """
 
     remembered: int = Field(default=1000, ge=1)
-    """Outcomes of comparisons that are remembered, as hashes, so that they are made once."""
+    """Good credentials, and as many bad ones, that are remembered, as hashes."""
 
     @model_validator(mode="after")
     def _one_side(self) -> Self:
@@ -88,16 +84,17 @@ class BasicAuthConfig(Options):
 class BasicAuth:
     """Checks users for receivers, or gives credentials to exporters."""
 
+    challenge = 'Basic realm="otlp", charset="UTF-8"'
+    """What HTTP senders without credentials are told to show."""
+
     def __init__(self, config: BasicAuthConfig, settings: Settings) -> None:
         self._config = config
         self._settings = settings
         self._inline: dict[str, str] = {}
         self._file: CredentialsFile[dict[str, str]] | None = None
-        self._key = secrets.token_bytes(64)
-        # What changes: outcomes by user, hash and password, and slow checks of this second.
-        self._outcomes: OrderedDict[bytes, bool] = OrderedDict()
-        self._second = 0
-        self._checks = 0
+        self._slow = SlowChecks(
+            fits, settings.clock, per_s=config.slow_checks_per_s, remembered=config.remembered
+        )
 
     async def start(self) -> None:
         """
@@ -117,12 +114,18 @@ class BasicAuth:
         self._settings.report(Status(State.OK))
 
     async def stop(self, deadline: Deadline) -> None:
-        """Nothing is held."""
+        """Compare nothing any more."""
         del deadline
+        self._slow.stop()
 
-    def authenticate(self, headers: Metadata) -> None:
+    def authenticate(self, headers: Metadata) -> Decision | None:
         """
         Let in who shows a user and its password.
+
+        A user that does not exist is compared with another one's hash, so that it takes as long.
+
+        Returns:
+            `None` if the sender may send; a future that says so where that takes a slow comparison.
 
         Raises:
             Denied: If the header is missing or wrong.
@@ -131,11 +134,17 @@ class BasicAuth:
         if self._config.htpasswd is None:
             raise Denied("this basicauth extension has no htpasswd: nobody may send")
         user, password = _credentials(headers.get("authorization", ()))
-        hashed = self._inline.get(user)
-        if hashed is None and self._file is not None:
-            hashed = self._file.value().get(user)
-        if hashed is None or not self._fits(user, password, hashed):
-            raise Denied(f"wrong user or password: {_HINT}")
+        known = self._file.value() if self._file is not None else {}
+        hashed = self._inline.get(user, known.get(user))
+        exists = hashed is not None
+        compared = _slowest({**known, **self._inline}) if hashed is None else hashed
+        if compared is None:
+            raise denied()
+        if is_slow(compared):
+            return self._slow.check(user, password, compared, exists=exists)
+        if not fits(password, compared) or not exists:
+            raise denied()
+        return None
 
     def request_headers(self) -> Mapping[str, str]:
         """
@@ -150,29 +159,10 @@ class BasicAuth:
         pair = f"{client.username}:{client.password.get_secret_value()}"
         return {"authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
-    def _fits(self, user: str, password: str, hashed: str) -> bool:
-        if not is_slow(hashed):
-            return fits(password, hashed)
-        # Nobody finds passwords in here: the key is random, and lost with the process.
-        about = "\0".join((user, hashed, password)).encode()
-        name = hashlib.blake2b(about, key=self._key, digest_size=32).digest()
-        known = self._outcomes.get(name)
-        if known is None:
-            self._charge()
-            known = fits(password, hashed)
-            while len(self._outcomes) >= self._config.remembered:
-                self._outcomes.popitem(last=False)
-        self._outcomes[name] = known
-        self._outcomes.move_to_end(name)
-        return known
 
-    def _charge(self) -> None:
-        second = int(self._settings.clock.monotonic())
-        if second != self._second:
-            self._second, self._checks = second, 0
-        if self._checks >= self._config.slow_checks_per_s:
-            raise Overloaded("too many senders show new credentials at once", retry_after_s=1.0)
-        self._checks += 1
+def _slowest(users: Mapping[str, str]) -> str | None:
+    """A hash that takes long to compare with, if there is any; otherwise any."""
+    return next(filter(is_slow, users.values()), next(iter(users.values()), None))
 
 
 def _parse(text: str, where: str) -> dict[str, str]:
@@ -184,18 +174,18 @@ def _parse(text: str, where: str) -> dict[str, str]:
 
 def _credentials(shown: tuple[str, ...]) -> tuple[str, str]:
     if not shown:
-        raise Denied(f"missing header Authorization: {_HINT}")
+        raise Denied(f"missing header Authorization: {HINT}")
     scheme, _, encoded = shown[0].partition(" ")
     try:
         if scheme.lower() != "basic":
             raise ValueError(scheme)
         user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (ValueError, binascii.Error) as error:
-        raise Denied(f"the header Authorization is not of this form: {_HINT}") from error
+        raise Denied(f"the header Authorization is not of this form: {HINT}") from error
     if len(password) > PASSWORD_CHARS_MAX:
         raise Denied(f"the password is longer than {PASSWORD_CHARS_MAX} characters")
     if not colon:
-        raise Denied(f"the header Authorization is not of this form: {_HINT}")
+        raise Denied(f"the header Authorization is not of this form: {HINT}")
     return user, password
 
 

@@ -62,6 +62,7 @@ class BearerTokenAuth:
         self._config = config
         self._settings = settings
         self._header = config.header.lower()
+        self.challenge = config.scheme or "Bearer"
         given = [one.get_secret_value() for one in (config.token, *config.tokens)]
         self._given = self._to_values([token for token in given if token])
         self._file: CredentialsFile[tuple[str, ...]] | None = None

@@ -10,10 +10,13 @@ from bridge.http2.body import Body
 from bridge.http2.compression import decompress
 from bridge.http2.frames import PREFACE, ErrorCode, goaway, settings
 from bridge.http2.grpc import (
+    UNDECIDED,
+    UNDECIDED_BYTES_MAX,
     Answers,
     Beginning,
     Call,
     Code,
+    Decision,
     GrpcHandler,
     Guard,
     Method,
@@ -47,7 +50,10 @@ __all__ = [
     # gRPC.
     "GrpcHandler",
     "Answers",
+    "Decision",
     "Guard",
+    "UNDECIDED",
+    "UNDECIDED_BYTES_MAX",
     "Method",
     "Beginning",
     "Call",

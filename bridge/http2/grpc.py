@@ -105,8 +105,20 @@ Answers a call as a `Method` does, but by a call now or later; `None` if it take
 Nothing is called once the pending answer was cancelled.
 """
 
-Guard = Callable[[Stream], Response | None]
-"""Looks at a request's head before anything is buffered; a response refuses it."""
+Decision = Callable[[], Awaitable[Response | None]]
+"""Waits until it is known whether a request is let in; a response refuses it."""
+
+Guard = Callable[[Stream], Response | Decision | None]
+"""
+Looks at a request's head before anything is buffered; a response refuses it.
+
+What it cannot decide at once, it decides before the method is called; until then messages of more
+than `UNDECIDED_BYTES_MAX` are asked to come again, so that strangers cannot fill the memory.
+"""
+
+UNDECIDED_BYTES_MAX = 1 << 20
+
+UNDECIDED = "the credentials are still being checked: send it again in a moment"
 
 
 class Answers:
@@ -215,7 +227,13 @@ class GrpcHandler:
             route = stream.head.note = self._find_route(stream.head)
         if route.refusal is not None:
             return route.refusal
-        return self._guard(stream) if self._guard is not None else None
+        if self._guard is None:
+            return None
+        verdict = self._guard(stream)
+        if verdict is None or isinstance(verdict, Response):
+            return verdict
+        stream.decision = verdict
+        return None
 
     def admit_body(self, stream: Stream, prefix: bytes) -> Response | None:
         """Check the declared length and charge the budget with it."""
@@ -227,6 +245,8 @@ class GrpcHandler:
                 TooLarge(f"message of {message_bytes} bytes, allowed are {self._message_bytes_max}")
             )
         try:
+            if stream.decision is not None and message_bytes > UNDECIDED_BYTES_MAX:
+                raise Overloaded(UNDECIDED, retry_after_s=1.0)
             self._budget.acquire(message_bytes)
         except Overloaded as error:
             return self._answers.overloaded(error)
@@ -239,6 +259,8 @@ class GrpcHandler:
         """Unwrap the message and begin the method, if it can do without a task."""
         route = stream.head.note
         assert isinstance(route, _Route)  # noqa: S101 - admit set it
+        if stream.decision is not None:
+            return None
         call = self._unwrap(stream, route)
         if not isinstance(call, Call):
             answer(stream, call)
@@ -254,6 +276,10 @@ class GrpcHandler:
         """Unwrap the message, unless `begin` has, and call the method."""
         route = stream.head.note
         assert isinstance(route, _Route)  # noqa: S101 - admit set it
+        if stream.decision is not None:
+            stream.deadline_at = self._clock.monotonic() + self._answer_s + self._expiry_grace_s
+            if (refusal := await stream.decision()) is not None:
+                return refusal
         call = stream.context
         if not isinstance(call, Call):
             unwrapped = self._unwrap(stream, route)

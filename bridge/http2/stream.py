@@ -1,6 +1,7 @@
 """One request and its response on an HTTP/2 connection."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bridge.core import Pending
@@ -51,8 +52,9 @@ class Stream(Body):
     """
     A request as it arrives, and what is known of it until it is answered.
 
-    The handler owns `body_bytes_max`, `charge_bytes`, `deadline_at` and `context`; everything else
-    is the connection's. `volatile` are the fields that differ from request to request.
+    The handler owns `body_bytes_max`, `charge_bytes`, `deadline_at`, `context` and `decision`;
+    everything else is the connection's. `volatile` are the fields that differ from request to
+    request.
     """
 
     # Most requests never change most of these: defaults on the class make streams cheap.
@@ -68,6 +70,7 @@ class Stream(Body):
     charge_bytes = 0
     deadline_at: float | None = None
     context: object = None
+    decision: Callable[[], Awaitable[Response | None]] | None = None
 
     def __init__(
         self,

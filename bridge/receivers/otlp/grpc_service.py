@@ -1,5 +1,6 @@
 """The three OTLP services over gRPC."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, TypeVar
@@ -24,6 +25,7 @@ from bridge.http2 import (
     Beginning,
     Call,
     Code,
+    Decision,
     Guard,
     Method,
     Response,
@@ -142,16 +144,26 @@ def make_beginning(
 def make_guard(authenticator: Authenticator, answers: OtlpAnswers) -> Guard:
     """Let in who *authenticator* knows; health checks are open."""
 
-    def guard(stream: Stream) -> Response | None:
+    def refuse(error: BridgeError) -> Response:
+        if isinstance(error, Denied):
+            return answers.unauthenticated(error)
+        return answers.of_error(error)  # It could not look: the sender shall keep its data.
+
+    def guard(stream: Stream) -> Response | Decision | None:
         if stream.head.path == CHECK_PATH:
             return None
         try:
-            authenticator.authenticate(metadata_of(stream))
-        except Denied as error:
-            return answers.unauthenticated(error)
-        except BridgeError as error:  # It could not look: the sender shall keep its data.
-            return answers.of_error(error)
-        return None
+            decision = authenticator.authenticate(metadata_of(stream))
+        except BridgeError as error:
+            return refuse(error)
+        if decision is None:
+            return None
+
+        async def decide() -> Response | None:
+            error = await asyncio.shield(decision)
+            return None if error is None else refuse(error)
+
+        return decide
 
     return guard
 

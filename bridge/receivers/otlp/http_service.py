@@ -1,5 +1,6 @@
 """OTLP over HTTP/1.1: paths, content types, statuses."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from bridge.core import (
 )
 from bridge.flow import ByteBudget
 from bridge.http1 import Head, Request, Response
-from bridge.http2 import Code, Field, decompress
-from bridge.receivers.otlp.authentication import Authenticator
+from bridge.http2 import UNDECIDED, UNDECIDED_BYTES_MAX, Code, Field, decompress
+from bridge.receivers.otlp.authentication import Authenticator, challenge_of
 from bridge.receivers.otlp.config import HttpOptions
 from bridge.receivers.otlp.cors import CorsPolicy
 from bridge.receivers.otlp.intake import Intake, Outcomes, to_metadata
@@ -39,7 +40,6 @@ _REJECTED_KEYS: Final = {
     Signal.LOGS: "rejectedLogRecords",
 }
 _EXTRA_FIELDS: Final[dict[int, tuple[Field, ...]]] = {
-    401: ((b"www-authenticate", b"Bearer"),),
     405: ((b"allow", b"POST"),),
 }
 _EXPIRY_GRACE_S: Final = 0.5
@@ -98,6 +98,11 @@ class OtlpHttpHandler:
         self._answer_s = answer_s
         self._where = where
         self._authenticator = authenticator
+        challenge = challenge_of(authenticator).encode("latin-1")
+        self._extra_fields: dict[int, tuple[Field, ...]] = {
+            **_EXTRA_FIELDS,
+            401: ((b"www-authenticate", challenge),),
+        }
         self._cors = CorsPolicy(config.cors) if config.cors is not None else None
         self._encodings = frozenset(name.encode() for name in config.compression_algorithms)
         self._fields: tuple[Field, ...] = tuple(
@@ -142,7 +147,7 @@ class OtlpHttpHandler:
             return route.preflight
         verdict = route.verdict
         if verdict is None and self._authenticator is not None:
-            verdict = self._authenticate(head)
+            verdict = self._authenticate(request)
         if verdict is None:
             verdict = self._charge(request, request.content_length or 0)
             if verdict is None:
@@ -160,6 +165,8 @@ class OtlpHttpHandler:
         self, request: Request, answer: Callable[[Request, Response], None]
     ) -> Pending | None:
         """Deliver the body without a task, where the stage behind can do without."""
+        if isinstance(request.context, asyncio.Future):
+            return None  # It is not known yet whether the sender may send.
         call = self._unwrap(request)
         if not isinstance(call, _Call):
             answer(request, call)
@@ -182,6 +189,12 @@ class OtlpHttpHandler:
     async def handle(self, request: Request) -> Response:
         """Deliver the body, unless `begin` has, and answer with the receipt."""
         call = request.context
+        if isinstance(call, asyncio.Future):
+            request.deadline_at = self._clock.monotonic() + self._answer_s + _EXPIRY_GRACE_S
+            error = await asyncio.shield(call)
+            if error is not None:
+                content_type = self._route(request.head).content_type
+                return self._finish(request, self._say(_keep_out(error), content_type))
         if not isinstance(call, _Call):
             unwrapped = self._unwrap(request)
             if not isinstance(unwrapped, _Call):
@@ -265,14 +278,17 @@ class OtlpHttpHandler:
             return _unsupported(415, f"415 unsupported content-encoding, supported: [{known}]")
         return None
 
-    def _authenticate(self, head: Head) -> Verdict | None:
+    def _authenticate(self, request: Request) -> Verdict | None:
         if self._authenticator is not None:
             try:
-                self._authenticator.authenticate(to_metadata(head.fields))
-            except Denied as error:
-                return Verdict(Code.UNAUTHENTICATED, 401, str(error), "unauthenticated")
-            except BridgeError as error:  # It could not look: the sender shall keep its data.
-                return judge(error)
+                decision = self._authenticator.authenticate(to_metadata(request.head.fields))
+            except BridgeError as error:
+                return _keep_out(error)
+            if decision is not None:
+                body_bytes = request.content_length
+                if body_bytes is None or body_bytes > UNDECIDED_BYTES_MAX:
+                    return judge(Overloaded(UNDECIDED, retry_after_s=1.0))
+                request.context = decision
         return None
 
     def _charge(self, request: Request, more_bytes: int) -> Verdict | None:
@@ -312,7 +328,7 @@ class OtlpHttpHandler:
 
     def _say(self, verdict: Verdict, content_type: bytes) -> Response:
         self._outcomes.count(verdict)
-        fields = _EXTRA_FIELDS.get(verdict.http_status, ())
+        fields = self._extra_fields.get(verdict.http_status, ())
         if verdict.retry_after_header is not None:
             fields = (*fields, (b"retry-after", verdict.retry_after_header))
         if content_type == _PROTOBUF:
@@ -332,6 +348,12 @@ class OtlpHttpHandler:
             return response
         fields = self._cors.fields(request.head)
         return response.with_fields(fields) if fields else response
+
+
+def _keep_out(error: BridgeError) -> Verdict:
+    if isinstance(error, Denied):
+        return Verdict(Code.UNAUTHENTICATED, 401, str(error), "unauthenticated")
+    return judge(error)  # It could not look: the sender shall keep its data.
 
 
 def _unsupported(status: int, text: str) -> Verdict:

@@ -26,6 +26,8 @@ class Tls(Options):
     """Plain text."""
 
     key_pem: SecretStr = SecretStr("")
+    cert_file: str = ""
+    cert_pem: SecretStr = SecretStr("")
     """Private key."""
 
 

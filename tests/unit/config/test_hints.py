@@ -98,6 +98,9 @@ def test_hints_num_traces_names_the_rate() -> None:
         ("{endpoint: '0.0.0.0:1'}", ["BR-2009"]),
         ("{endpoint: ':1'}", ["BR-2009"]),
         ("{endpoint: '[::]:1'}", ["BR-2009"]),
+        ("{endpoint: '0.0.0.0:1', tls: {cert_file: c.pem}}", []),
+        ("{endpoint: '0.0.0.0:1', tls: {cert_pem: '${A}', key_pem: '${A}'}}", []),
+        ("{endpoint: '0.0.0.0:1', tls: {insecure: true}}", ["BR-2009"]),
         ("{endpoint: 'localhost:1'}", []),
     ],
 )
