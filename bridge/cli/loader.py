@@ -11,13 +11,23 @@ def load_or_print(
     config: Sequence[str], sets: Sequence[str] | None, output: Output
 ) -> LoadedConfig | None:
     """The configuration with the installed components; `None` after its problems were printed."""
-    from bridge.service import Registry  # The service with its dependencies; not for --help.
-
     try:
-        return load(config, sets or (), Registry(), os.environ)
+        return load_installed(config, sets)
     except ConfigErrors as error:
         print_problems(error.problems, output)
         return None
+
+
+def load_installed(config: Sequence[str], sets: Sequence[str] | None) -> LoadedConfig:
+    """
+    The configuration with the installed components.
+
+    Raises:
+        ConfigErrors: With everything that is wrong.
+    """
+    from bridge.service import Registry  # The service with its dependencies; not for --help.
+
+    return load(config, sets or (), Registry(), os.environ)
 
 
 def quiet_logs() -> None:

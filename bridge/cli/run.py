@@ -24,6 +24,10 @@ def run(
     """
     Run the pipelines of a configuration until SIGTERM or SIGINT.
 
+    SIGHUP reads the configuration anew: what it changes is replaced once it has finished what it
+    took, everything else goes on. A configuration that is not valid changes nothing; the log says
+    why, and bridge_config_reload_last_successful is 0.
+
     Parameters
     ----------
     config

@@ -5,7 +5,7 @@ import sys
 from typing import cast
 
 from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_USAGE, exit_code
-from bridge.cli.loader import load_or_print
+from bridge.cli.loader import load_installed, load_or_print
 from bridge.cli.output import Output, print_failure, print_problems
 from bridge.cli.plain_run import RunArguments
 from bridge.config import LoadedConfig, render_json
@@ -32,6 +32,7 @@ def start(arguments: RunArguments) -> int:
         workers=arguments.workers,
         ready_file=arguments.ready_file,
         shutdown_timeout_s=shutdown_timeout_s,
+        load=lambda: load_installed(arguments.config, arguments.sets),
     )
 
 

@@ -258,6 +258,10 @@ class ReceiverFactory(Generic[ConfigT]):
 
     `create` gets the validated config and, for each signal that some pipeline wants, the stage to
     deliver to.
+
+    `rewirable` says that the stages behind a running receiver may be exchanged when the config is
+    read anew: it keeps nothing of a batch once `deliver` has ended, and looks at nothing of a
+    stage but `deliver`. Others are stopped and built again when a pipeline behind them changes.
     """
 
     type_name: str
@@ -266,6 +270,7 @@ class ReceiverFactory(Generic[ConfigT]):
     signals: frozenset[Signal] = ALL_SIGNALS
     stability: Stability = Stability.BETA
     aliases: tuple[str, ...] = ()
+    rewirable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

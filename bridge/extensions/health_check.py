@@ -8,10 +8,10 @@ The `health_check` extension: is the process alive, and does it do its work?
 from datetime import UTC, datetime
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bridge.core import ConfigError, Deadline, ExtensionFactory, Settings, Stability, State, Status
-from bridge.options import Options
+from bridge.options import Options, parse_endpoint
 
 
 class ResponseBody(Options):
@@ -33,6 +33,12 @@ class HealthCheckConfig(Options):
     response_body: ResponseBody = ResponseBody()
     """Texts to answer with on `path`."""
 
+    @field_validator("endpoint")
+    @classmethod
+    def _is_endpoint(cls, endpoint: str) -> str:
+        parse_endpoint(endpoint)
+        return endpoint
+
 
 class HealthCheck:
     """
@@ -46,11 +52,9 @@ class HealthCheck:
         self._settings = settings
         self._runner: web.AppRunner | None = None
         self._started_s = settings.clock.wall()
-        host, _, port = config.endpoint.rpartition(":")
-        if not port.isdigit():
-            raise ConfigError(f"health_check endpoint {config.endpoint!r} is not host:port")
-        self._host = host.strip("[]") or "0.0.0.0"  # noqa: S104 - as the user wrote it
-        self.port = int(port)
+        endpoint = parse_endpoint(config.endpoint)
+        self._host = endpoint.host or "0.0.0.0"  # noqa: S104 - as the user wrote it
+        self.port = endpoint.port
 
     async def start(self) -> None:
         """

@@ -7,7 +7,7 @@ this very process reads every topic that it writes, with exactly one group (desi
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.config import ComponentConfig, LoadedConfig
 from bridge.core import ComponentId, ConfigError, Signal
@@ -71,6 +71,32 @@ async def start_embedded(config: LoadedConfig) -> tuple[LoadedConfig, "EmbeddedB
 
     broker = EmbeddedBroker(plan_topics(config))
     return with_broker(config, await broker.start()), broker
+
+
+def for_same_broker(
+    old: LoadedConfig, new: LoadedConfig, broker: "Bootstrapped | None"
+) -> LoadedConfig:
+    """
+    *new* with the address of the broker that *old* runs with.
+
+    Raises:
+        ConfigError: If it needs another broker than the one that runs, or none does.
+    """
+    if broker is None:
+        if wants_embedded(new):
+            raise ConfigError("the embedded broker starts with the process: restart the bridge")
+        return new
+    if not wants_embedded(new) or plan_topics(new) != plan_topics(old):
+        raise ConfigError(
+            "the topics of the embedded broker cannot change while it runs: restart the bridge"
+        )
+    return with_broker(new, broker.bootstrap)
+
+
+class Bootstrapped(Protocol):
+    """What has an address for `brokers`."""
+
+    bootstrap: str
 
 
 def _used(config: LoadedConfig) -> list[ComponentConfig]:

@@ -2,8 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from bridge.core import ComponentId, ConfigError, Extension, Status, View
+from bridge.core import ComponentId, ConfigError, Extension, Host, Status, View
 from bridge.service.status_book import StatusBook
+
+Graph = Mapping[str, Mapping[str, Sequence[str]]]
+"""Ids of the components of each pipeline, by kind."""
 
 
 class ServiceHost:
@@ -18,7 +21,7 @@ class ServiceHost:
         others:
             Gives what its workers show, if there are any.
         pipelines:
-            Ids of the components of each pipeline.
+            Gives the ids of the components of each pipeline.
     """
 
     def __init__(
@@ -26,15 +29,17 @@ class ServiceHost:
         book: StatusBook,
         view: Callable[[], View] | None = None,
         others: Callable[[], Awaitable[Sequence[View]]] | None = None,
-        pipelines: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+        pipelines: Callable[[], Graph] = dict,
     ) -> None:
         self._book = book
         self._view = view
         self._others = others
-        self._pipelines = pipelines or {}
+        self._pipelines = pipelines
         self.started = False
         self.draining = False
         self.extensions: dict[ComponentId, Extension] = {}
+        self.uses: dict[str, set[ComponentId]] = {}
+        """The extensions that each part has asked for, by its name."""
 
     def statuses(self) -> Mapping[str, Status]:
         """The worst current status of each component, by ``kind/id``."""
@@ -48,9 +53,9 @@ class ServiceHost:
         """Whether every component is OK and the service is not draining."""
         return self.started and not self.draining and self._book.all_ok
 
-    def pipelines(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    def pipelines(self) -> Graph:
         """Ids of the ``receivers``, ``processors`` and ``exporters`` of each pipeline."""
-        return self._pipelines
+        return self._pipelines()
 
     async def views(self) -> Sequence[View]:
         """What this process shows, and then each of its workers that answers."""
@@ -72,3 +77,23 @@ class ServiceHost:
                 f"{listed}); add it there"
             )
         return extension
+
+    def seen_by(self, name: str) -> Host:
+        """This host as the part *name* sees it, which notes the extensions that it asks for."""
+        return _PartHost(self, self.uses.setdefault(name, set()))
+
+
+class _PartHost:
+    def __init__(self, host: ServiceHost, uses: set[ComponentId]) -> None:
+        self._uses = uses
+        self._host = host
+        self.statuses = host.statuses
+        self.live = host.live
+        self.ready = host.ready
+        self.pipelines = host.pipelines
+        self.views = host.views
+
+    def extension(self, component_id: ComponentId) -> Extension:
+        """As `ServiceHost.extension`."""
+        self._uses.add(component_id)
+        return self._host.extension(component_id)

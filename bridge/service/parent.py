@@ -1,147 +1,182 @@
 """The parent process of ``--workers N``: what exists once, and the workers beside it."""
 
 import asyncio
-import socket
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from bridge.config import LoadedConfig
 from bridge.core import ConfigError, Deadline, SystemClock
-from bridge.options import parse_endpoint
 from bridge.service import worker_plan
-from bridge.service.embedded import start_embedded, wants_embedded
+from bridge.service.embedded import for_same_broker, start_embedded, wants_embedded
+from bridge.service.reload_plan import ReloadPlan, plan_reload
+from bridge.service.reloader import Load, Reloader
 from bridge.service.runner import (
     EXIT_CONFIG,
-    EXIT_OK,
     on_signals,
+    reload_until,
     write_ready,
 )
-from bridge.service.service import Service, Stoppable, pipelines_of
+from bridge.service.service import Broker, Service, pipelines_of
+from bridge.service.shared_ports import SharedPorts
 from bridge.service.systemd import READY, STOPPING, Systemd
 from bridge.service.worker_link import WorkerPlan
 from bridge.service.workers import Workers
+from bridge.telemetry import configure_logging
 
 log = structlog.get_logger()
 
 
 async def serve_workers(
-    config: LoadedConfig, number: int, ready_file: Path | None, shutdown_timeout_s: float
+    config: LoadedConfig,
+    number: int,
+    ready_file: Path | None,
+    shutdown_timeout_s: float,
+    load: Load | None,
 ) -> int:
     """
     Run *config* in *number* processes until SIGTERM or SIGINT; else as `bridge.service.run`.
 
     The ready file is written once all of them have started, with the parent's process id.
     """
+    stop = asyncio.Event()
+    ports = SharedPorts()
+    broker: Broker | None = None
     try:
-        return await _serve(config, number, ready_file, shutdown_timeout_s)
+        shared = _shared(config, number, ports)
+        if wants_embedded(shared):
+            shared, broker = await start_embedded(shared)
+        parent = _Parent(config, shared, number, ports, broker, ready_file, shutdown_timeout_s)
+        return await parent.run(stop, load)
     except ConfigError as error:
         log.error("service_not_started", reason=str(error))  # noqa: TRY400 - the text says it
         return EXIT_CONFIG
+    finally:
+        ports.close()
+        if broker is not None:
+            await broker.stop()
 
 
-async def _serve(
-    config: LoadedConfig, number: int, ready_file: Path | None, shutdown_timeout_s: float
-) -> int:
+def _shared(config: LoadedConfig, number: int, ports: SharedPorts) -> LoadedConfig:
+    """
+    *config* with the ports that all workers listen at.
+
+    Raises:
+        ConfigError: If several workers cannot run it, or a port cannot be had.
+    """
     worker_plan.check_sharable(config)
     for processor in worker_plan.rate_limited(config):
         log.warning("rate_limits_count_per_worker", processor=processor, workers=number)
-    stop = asyncio.Event()
-    broker: Stoppable | None = None
-    with ExitStack() as ports:
-        shared = worker_plan.with_ports(config, _reserving(ports))
-        if wants_embedded(shared):
-            shared, broker = await start_embedded(shared)
+    return worker_plan.with_ports(config, ports.reserve)
+
+
+class _Parent:
+    """The parent with its workers, from the first start to the end of all."""
+
+    def __init__(
+        self,
+        config: LoadedConfig,
+        shared: LoadedConfig,
+        number: int,
+        ports: SharedPorts,
+        broker: Broker | None,
+        ready_file: Path | None,
+        shutdown_timeout_s: float,
+    ) -> None:
+        self._config = config
+        self._shared = shared
+        self._number = number
+        self._ports = ports
+        self._broker = broker
+        self._ready_file = ready_file
+        self._timeout_s = shutdown_timeout_s
+        self._generation = 0
+        self._systemd = Systemd()
+        self._service = Service(
+            worker_plan.parent_config(shared),
+            page=lambda: self._workers.page(),
+            views=lambda: self._workers.views(),
+            pipelines=lambda: pipelines_of(self._config),
+        )
+        self._workers = Workers(self._plans(shared), self._service.reporter, self._service.metrics)
+
+    async def run(self, stop: asyncio.Event, load: Load | None) -> int:
+        """Run until *stop* is set; the exit code."""
+        service, workers = self._service, self._workers
+        on_signals(stop, workers.interrupt)
+        reloader = (
+            None if load is None else Reloader(load, self._reload, service.metrics, self._systemd)
+        )
         try:
-            plans = [
-                WorkerPlan(at, worker_plan.worker_config(shared, at, number), shutdown_timeout_s)
-                for at in range(number)
-            ]
-            return await _run(config, plans, stop, ready_file, shutdown_timeout_s)
+            await service.start()
+            self._ports.settle()
+            async with self._systemd.watched(service.host.live), asyncio.TaskGroup() as group:
+                running = group.create_task(self._keep(stop))
+                ready = group.create_task(self._announce())
+                code = await reload_until(stop, reloader)
+                self._systemd.tell(STOPPING)
+                ready.cancel()
+                service.host.draining = True
+                await workers.stop()
+                await running
+        except* ConfigError as errors:
+            raise ConfigError(str(errors.exceptions[0])) from errors
         finally:
-            if broker is not None:
-                await broker.stop()
+            await service.stop(Deadline.after(self._timeout_s, SystemClock()))
+        log.info("service_stopped")
+        return code
 
+    async def _keep(self, stop: asyncio.Event) -> None:
+        try:
+            await self._workers.run()
+        finally:
+            stop.set()
 
-async def _run(
-    config: LoadedConfig,
-    plans: list[WorkerPlan],
-    stop: asyncio.Event,
-    ready_file: Path | None,
-    shutdown_timeout_s: float,
-) -> int:
-    service = Service(
-        worker_plan.parent_config(config),
-        page=lambda: workers.page(),
-        views=lambda: workers.views(),
-        pipelines=pipelines_of(config),
-    )
-    workers = Workers(plans, service.reporter, service.metrics)
-    on_signals(stop, workers.interrupt)
-    systemd = Systemd()
-    try:
-        await service.start()
-        async with systemd.watched(service.host.live), asyncio.TaskGroup() as group:
-            running = group.create_task(_keep(workers, stop))
-            ready = group.create_task(_announce(workers, service, ready_file, systemd))
-            await stop.wait()
-            systemd.tell(STOPPING)
-            ready.cancel()
-            service.host.draining = True
-            await workers.stop()
-            await running
-    except* ConfigError as errors:
-        raise ConfigError(str(errors.exceptions[0])) from errors
-    finally:
-        await service.stop(Deadline.after(shutdown_timeout_s, SystemClock()))
-    log.info("service_stopped")
-    return EXIT_OK
+    async def _announce(self) -> None:
+        await self._workers.all_started.wait()
+        log.info("workers_started", endpoints=self._write_ready())
+        self._systemd.tell(READY)
 
+    def _write_ready(self) -> dict[str, str]:
+        endpoints = self._workers.endpoints() | self._service.endpoints()
+        if self._ready_file is not None:
+            write_ready(self._ready_file, endpoints)
+        return endpoints
 
-async def _keep(workers: Workers, stop: asyncio.Event) -> None:
-    try:
-        await workers.run()
-    finally:
-        stop.set()
+    def _plans(self, shared: LoadedConfig) -> list[WorkerPlan]:
+        return [
+            WorkerPlan(
+                at,
+                worker_plan.worker_config(shared, at, self._number),
+                self._timeout_s,
+                self._generation,
+            )
+            for at in range(self._number)
+        ]
 
-
-async def _announce(
-    workers: Workers, service: Service, ready_file: Path | None, systemd: Systemd
-) -> None:
-    await workers.all_started.wait()
-    endpoints = workers.endpoints() | service.endpoints()
-    log.info("workers_started", endpoints=endpoints)
-    if ready_file is not None:
-        write_ready(ready_file, endpoints)
-    systemd.tell(READY)
-
-
-def _reserving(ports: ExitStack) -> Callable[[str, str, str], str]:
-    """
-    A function that takes a port for all workers and keeps it while *ports* is open.
-
-    A socket that is bound and does not listen gets no connection; it keeps the port while no
-    worker runs, and a free port chosen here is the same for all.
-    """
-    from bridge.receivers.otlp import bind
-
-    def reserve(endpoint: str, transport: str, where: str) -> str:
-        # Alone first: sharing would also succeed beside another bridge, and mix their traffic.
-        alone = bind(endpoint, transport, where, reuse_port=False)
-        parsed = replace(parse_endpoint(endpoint), port=alone[0].getsockname()[1])
-        _close(alone)
-        host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
-        shared = f"{host}:{parsed.port}"
-        held = bind(shared, transport, where, reuse_port=True)
-        ports.callback(_close, held)
-        return shared
-
-    return reserve
-
-
-def _close(sockets: list[socket.socket]) -> None:
-    for each in sockets:
-        each.close()
+    async def _reload(self, config: LoadedConfig) -> ReloadPlan:
+        """Have the workers run *config*, and this process what it runs for all of them."""
+        # Before all have started there is nobody to reload; a start is soon over, either way.
+        await self._workers.all_started.wait()
+        self._generation += 2
+        try:
+            shared = for_same_broker(
+                self._config, _shared(config, self._number, self._ports), self._broker
+            )
+            plans = self._plans(shared)
+            plan = plan_reload(self._shared, shared, self._service.host.uses)
+            await self._service.reload(worker_plan.parent_config(shared), self._timeout_s)
+            try:
+                await self._workers.reload(plans)
+            except ConfigError:
+                former = worker_plan.parent_config(self._shared)
+                await self._service.reload(former, self._timeout_s)
+                raise
+        except ConfigError:
+            self._ports.undo()
+            raise
+        self._ports.settle()
+        self._config, self._shared = config, shared
+        configure_logging(config.telemetry.logs)
+        self._write_ready()
+        return plan

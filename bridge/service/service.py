@@ -1,16 +1,27 @@
-"""The running whole: components in order, drained within a deadline."""
+"""The running whole: components in order, exchanged when asked, drained within a deadline."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 import structlog
 
 from bridge.config import LoadedConfig
-from bridge.core import Clock, ConfigError, Deadline, Detailed, Status, SystemClock, View
-from bridge.service.assembly import Assembler, Assembly, Part
-from bridge.service.embedded import start_embedded, wants_embedded
-from bridge.service.host import ServiceHost
+from bridge.core import (
+    BridgeError,
+    Clock,
+    ConfigError,
+    Deadline,
+    Detailed,
+    Status,
+    SystemClock,
+    View,
+)
+from bridge.service.assembly import Assembler, Assembly
+from bridge.service.crew import Crew
+from bridge.service.embedded import for_same_broker, start_embedded, wants_embedded
+from bridge.service.host import Graph, ServiceHost
+from bridge.service.reload_plan import ReloadPlan, plan_reload
+from bridge.service.replacing import Replacement
 from bridge.service.status_book import StatusBook
 from bridge.telemetry import (
     MetricRegistry,
@@ -21,13 +32,6 @@ from bridge.telemetry import (
 )
 
 log = structlog.get_logger()
-
-START_TIMEOUT_S = 30.0
-"""No component may take longer to start: those that wait for others do it in the background."""
-
-
-Graph = Mapping[str, Mapping[str, Sequence[str]]]
-"""Ids of the components of each pipeline, by kind."""
 
 
 def pipelines_of(config: LoadedConfig) -> Graph:
@@ -42,8 +46,14 @@ def pipelines_of(config: LoadedConfig) -> Graph:
     }
 
 
-class Stoppable(Protocol):
+class ReloadFailed(BridgeError):
+    """A new config could not be taken, and the old one does not run any more either."""
+
+
+class Broker(Protocol):
     """The embedded broker, as far as the service knows it."""
+
+    bootstrap: str
 
     async def stop(self) -> None:
         """Release everything."""
@@ -64,7 +74,7 @@ class Service:
         views:
             What the workers of this process show, if it has any.
         pipelines:
-            What the status page shows as pipelines instead of those of *config*.
+            Gives what the status page shows as pipelines instead of those of *config*.
     """
 
     def __init__(
@@ -75,18 +85,19 @@ class Service:
         metrics: MetricRegistry | None = None,
         page: Callable[[], Awaitable[MetricRegistry]] | None = None,
         views: Callable[[], Awaitable[Sequence[View]]] | None = None,
-        pipelines: Graph | None = None,
+        pipelines: Callable[[], Graph] | None = None,
     ) -> None:
-        self._config = config
+        # As it was given, and as it runs: with the address of the embedded broker.
+        self._config = self._resolved = config
         self._clock = clock or SystemClock()
         self.metrics = metrics or MetricRegistry(strict=False)
         self._page = page
         self._book = StatusBook(self._clock.wall)
-        shown = pipelines_of(config) if pipelines is None else pipelines
+        shown = pipelines or (lambda: pipelines_of(self._config))
         self.host = ServiceHost(self._book, self.view, views, shown)
-        self._assembly: Assembly | None = None
-        self._started: list[Part] = []
-        self._broker: Stoppable | None = None
+        self._crew = Crew()
+        self._assembly = Assembly()
+        self._broker: Broker | None = None
         self._metrics_server: MetricsServer | None = None
         show_process(self.metrics, self._clock)
 
@@ -100,13 +111,11 @@ class Service:
             ConfigError: If a component cannot work as configured.
         """
         try:
-            config = await self._with_embedded_broker()
-            self._assembly = Assembler(
-                config, self._book, self.host, self._clock, self.metrics
-            ).build()
-            await self._start_metrics()
-            for part in self._assembly.start_order:
-                await self._start_part(part)
+            if wants_embedded(self._config):
+                self._resolved, self._broker = await start_embedded(self._config)
+            self._assembly = self._assemble(self._resolved)
+            self._metrics_server = await self._serve_metrics(self._config)
+            await self._crew.start(self._assembly.start_order)
         except BaseException:
             await self.stop(Deadline.after(5.0, self._clock))
             raise
@@ -118,6 +127,51 @@ class Service:
             ready=self.host.ready(),
         )
 
+    async def reload(self, config: LoadedConfig, timeout_s: float) -> ReloadPlan:
+        """
+        Run *config* from now on; what it does not change goes on as it is.
+
+        What is replaced finishes what it took, within *timeout_s* seconds; what is unfinished then
+        was not acknowledged and comes again. Called once at a time.
+
+        Returns:
+            What was replaced.
+
+        Raises:
+            ConfigError: If *config* cannot be run. The old one runs on, or again.
+            ReloadFailed: If the old one could not be brought back. Nothing but `stop` is left.
+
+        Cancellation:
+            Leaves parts of both running: only `stop` may follow.
+        """
+        resolved = for_same_broker(self._config, config, self._broker)
+        plan = plan_reload(self._resolved, resolved, self.host.uses)
+        restore = self._checkpoint()
+        server = self._metrics_server
+        moves = config.telemetry.metrics_address != self._config.telemetry.metrics_address
+        try:
+            new = self._assemble(resolved, self._assembly, plan.keep)
+            if moves:
+                server = await self._serve_metrics(config)
+        except BaseException:
+            restore()
+            raise
+        exchange = Replacement(self._crew, self._assembly, new, plan)
+        try:
+            await exchange.run(Deadline.after(timeout_s, self._clock))
+        except BaseException as error:
+            if moves and server is not None:
+                await server.stop(Deadline.after(timeout_s, self._clock))
+            if isinstance(error, ConfigError):
+                await self._undo(exchange, restore, timeout_s)
+            raise
+        self._forget(plan.stop - plan.start)
+        if moves and self._metrics_server is not None:
+            await self._metrics_server.stop(Deadline.after(timeout_s, self._clock))
+        self._config, self._resolved, self._assembly = config, resolved, new
+        self._metrics_server = server
+        return plan
+
     async def stop(self, deadline: Deadline) -> None:
         """
         Drain: readiness off, sources stop and finish what they took, then stages and sinks.
@@ -128,11 +182,7 @@ class Service:
         if self.host.started and not self.host.draining:
             log.info("service_draining", deadline_s=round(deadline.remaining_s, 3))
         self.host.draining = True
-        for parts in self._stop_order():
-            async with asyncio.TaskGroup() as group:
-                for part in parts:
-                    group.create_task(self._stop_part(part, deadline))
-            self._started = [part for part in self._started if part not in parts]
+        await self._crew.stop(self._crew.running, deadline)
         if self._metrics_server is not None:
             await self._metrics_server.stop(deadline)
             self._metrics_server = None
@@ -147,7 +197,7 @@ class Service:
     def endpoints(self) -> dict[str, str]:
         """Every bound address by component and protocol, as ``host:port``."""
         found: dict[str, str] = {}
-        for part in self._started:
+        for part in self._crew.running:
             component: Any = part.component
             if hasattr(component, "endpoints"):
                 for protocol, (host, port) in component.endpoints().items():
@@ -162,7 +212,7 @@ class Service:
         """What this process shows of itself now."""
         details = {
             part.name: part.component.details()
-            for part in self._started
+            for part in self._crew.running
             if isinstance(part.component, Detailed)
         }
         return View(None, snapshot(self.metrics), details, recent_events())
@@ -181,45 +231,54 @@ class Service:
             for name, entries in self._book.troubles().items()
         }
 
-    async def _with_embedded_broker(self) -> LoadedConfig:
-        if not wants_embedded(self._config):
-            return self._config
-        config, self._broker = await start_embedded(self._config)
-        return config
-
-    async def _start_metrics(self) -> None:
-        address = self._config.telemetry.metrics_address
-        if address is not None:
-            self._metrics_server = MetricsServer(self.metrics, *address, page=self._page)
-            await self._metrics_server.start()
-
-    async def _start_part(self, part: Part) -> None:
-        self._started.append(part)
+    async def _undo(
+        self, exchange: Replacement, restore: Callable[[], None], timeout_s: float
+    ) -> None:
+        """Bring back what ran before *exchange* failed."""
+        if not exchange.disturbed:
+            await exchange.abandon(Deadline.after(timeout_s, self._clock))
+            restore()
+            return
+        log.warning("config_reload_undone")
+        plan = exchange.plan
+        await exchange.finish_old(Deadline.after(timeout_s, self._clock))
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                await part.component.start()
-        except TimeoutError as error:
-            raise ConfigError(f"{part.name} did not start within {START_TIMEOUT_S:g} s") from error
+            back = self._assemble(self._resolved, exchange.new, plan.keep)
+            undoing = Replacement(self._crew, exchange.new, back, plan.reverse)
+            await undoing.run(Deadline.after(timeout_s, self._clock))
+        except ConfigError as error:
+            raise ReloadFailed(f"the former config cannot be run again: {error}") from error
+        self._forget(plan.start - plan.stop)
+        self._assembly = back
 
-    async def _stop_part(self, part: Part, deadline: Deadline) -> None:
-        try:
-            # The component keeps the deadline itself; the margin is for one that does not.
-            async with asyncio.timeout(deadline.remaining_s + 1.0):
-                await part.component.stop(deadline)
-        except TimeoutError:
-            log.error("component_stop_overran", component=part.name)  # noqa: TRY400 - no fault in it
-        except Exception:
-            log.exception("component_stop_failed", component=part.name)
+    def _checkpoint(self) -> Callable[[], None]:
+        """What undoes the traces that building parts leaves."""
+        pages, readers = self._book.pages(), self.metrics.readers()
+        extensions = self.host.extensions
 
-    def _stop_order(self) -> Sequence[Sequence[Part]]:
-        if self._assembly is None:
-            return ()
-        started = self._started
-        groups: list[Sequence[Part]] = [
-            [part for part in self._assembly.receivers if part in started],
-            # The first processor of a pipeline was built last; what it holds flows to the next.
-            *([part] for part in reversed(self._assembly.processors) if part in started),
-            [part for part in self._assembly.exporters if part in started],
-            [part for part in self._assembly.extensions if part in started],
-        ]
-        return [group for group in groups if group]
+        def restore() -> None:
+            self._book.restore(pages)
+            self.metrics.restore(readers)
+            self.host.extensions = extensions
+
+        return restore
+
+    def _forget(self, names: Set[str]) -> None:
+        for name in names:
+            self._book.forget(name)
+            self.host.uses.pop(name, None)
+
+    def _assemble(
+        self, config: LoadedConfig, before: Assembly | None = None, keep: Set[str] = frozenset()
+    ) -> Assembly:
+        return Assembler(
+            config, self._book, self.host, self._clock, self.metrics, before, keep
+        ).build()
+
+    async def _serve_metrics(self, config: LoadedConfig) -> MetricsServer | None:
+        address = config.telemetry.metrics_address
+        if address is None:
+            return None
+        server = MetricsServer(self.metrics, *address, page=self._page)
+        await server.start()
+        return server

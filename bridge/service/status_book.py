@@ -1,7 +1,7 @@
 """Who is well: the latest status of every component, and what follows from all of them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -29,6 +29,9 @@ class Entry:
     since_s: float
 
 
+Pages = Mapping[str, dict[str, Entry]]
+
+
 class StatusBook:
     """The statuses of all components of one service, by ``kind/id`` and subject."""
 
@@ -38,8 +41,22 @@ class StatusBook:
 
     def reporter(self, component: str) -> Callable[[Status], None]:
         """The function by which *component* (``kind/id``) reports; it counts as starting."""
-        self._entries[component] = {"": Entry(Status(State.STARTING), self._wall())}
-        return lambda status: self._record(component, status)
+        entries = {"": Entry(Status(State.STARTING), self._wall())}
+        self._entries[component] = entries
+        # A late word of a component that was replaced goes to its own, which nobody reads.
+        return lambda status: self._record(component, entries, status)
+
+    def forget(self, component: str) -> None:
+        """Drop a component that is no more."""
+        self._entries.pop(component, None)
+
+    def pages(self) -> Pages:
+        """What the book holds now, to `restore` it."""
+        return dict(self._entries)
+
+    def restore(self, pages: Pages) -> None:
+        """Hold the components again that *pages* were taken of, as they are by now."""
+        self._entries = dict(pages)
 
     def worst(self) -> dict[str, Entry]:
         """The worst current status of each component."""
@@ -74,8 +91,7 @@ class StatusBook:
             for entry in entries.values()
         )
 
-    def _record(self, component: str, status: Status) -> None:
-        entries = self._entries[component]
+    def _record(self, component: str, entries: dict[str, Entry], status: Status) -> None:
         known = entries.get(status.subject)
         if known is not None and known.status == status:
             return

@@ -7,6 +7,7 @@ Without ``NOTIFY_SOCKET`` in the environment everything here does nothing.
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,12 @@ log = structlog.get_logger()
 READY = "READY=1"
 STOPPING = "STOPPING=1"
 WATCHDOG = "WATCHDOG=1"
+
+
+def reloading() -> str:
+    """The state at the begin of a reload, which ends with `READY`."""
+    # The manager tells this reload from an earlier one by the time, see sd_notify(3).
+    return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
 
 
 class Systemd:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import pickle
+import signal
 import socket
 import sys
 
@@ -16,9 +17,16 @@ import structlog
 import uvloop
 
 from bridge.core import ConfigError, Deadline, SystemClock
-from bridge.service.runner import EXIT_CONFIG, EXIT_OK, on_signals, tune_gc
-from bridge.service.service import Service
-from bridge.service.worker_link import FIGURES, VIEW, WorkerPlan, read_frame, write_frame
+from bridge.service.runner import (
+    EXIT_BROKEN,
+    EXIT_CONFIG,
+    EXIT_OK,
+    collect_replaced,
+    on_signals,
+    tune_gc,
+)
+from bridge.service.service import ReloadFailed, Service
+from bridge.service.worker_link import FIGURES, RELOAD, VIEW, WorkerPlan, read_frame, write_frame
 from bridge.telemetry import configure_logging, snapshot
 
 log = structlog.get_logger()
@@ -36,6 +44,8 @@ def main() -> int:
 async def _work(link: socket.socket) -> int:
     stop = asyncio.Event()
     on_signals(stop)
+    # The parent reloads, also where somebody signals all processes of the name.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     reader, writer = await asyncio.open_unix_connection(sock=link)
     async with asyncio.timeout(PLAN_TIMEOUT_S):
         # Bytes of our own parent, over a socket that nobody else can reach.
@@ -43,11 +53,13 @@ async def _work(link: socket.socket) -> int:
     configure_logging(plan.config.telemetry.logs)
     structlog.contextvars.bind_contextvars(worker=plan.number)
     service = Service(plan.config)
-    answering = asyncio.create_task(_answer(service, reader, writer, stop))
+    upkeep = _Upkeep(service, plan, stop)
+    answering = asyncio.create_task(_answer(upkeep, reader, writer, stop))
     try:
         await service.start()
         tune_gc()
         await stop.wait()
+        await upkeep.stop()
         await service.stop(Deadline.after(plan.shutdown_timeout_s, SystemClock()))
     except ConfigError as error:
         log.error("service_not_started", reason=str(error))  # noqa: TRY400 - the text is the message
@@ -58,11 +70,65 @@ async def _work(link: socket.socket) -> int:
             await answering
         writer.close()
     log.info("service_stopped")
-    return EXIT_OK
+    return EXIT_BROKEN if upkeep.broken else EXIT_OK
+
+
+class _Upkeep:
+    """What a worker says of itself, and its reloads: one at a time, beside the answers."""
+
+    def __init__(self, service: Service, plan: WorkerPlan, stop: asyncio.Event) -> None:
+        self._service = service
+        self._stop = stop
+        self.broken = False
+        # What changes: the config that runs, and the one that was refused last and why.
+        self._generation = plan.generation
+        self._refused: tuple[int, str] = (-1, "")
+        self._reloading: asyncio.Task[None] | None = None
+
+    def answer(self, asked: bytes) -> object:
+        """What is told to a question."""
+        if asked == FIGURES:
+            return snapshot(self._service.metrics)
+        if asked == VIEW:
+            view = self._service.view()
+            return [view.figures, view.details, view.events]
+        if asked.startswith(RELOAD):
+            # Bytes of our own parent, as the plan at the start.
+            plan: WorkerPlan = pickle.loads(asked[len(RELOAD) :])  # noqa: S301
+            if self._reloading is None or self._reloading.done():
+                self._reloading = asyncio.create_task(self._reload(plan))
+            return {}
+        return {
+            **_status(self._service),
+            "generation": self._generation,
+            "refused": list(self._refused),
+        }
+
+    async def stop(self) -> None:
+        """Break a reload off."""
+        if self._reloading is not None:
+            self._reloading.cancel()
+            await asyncio.wait((self._reloading,))
+
+    async def _reload(self, plan: WorkerPlan) -> None:
+        try:
+            await self._service.reload(plan.config, plan.shutdown_timeout_s)
+        except ConfigError as error:
+            self._refused = (plan.generation, str(error))
+            return
+        except ReloadFailed as error:
+            # The parent starts a worker anew that has ended.
+            log.critical("config_reload_failed", reason=str(error), exit_code=EXIT_BROKEN)
+            self.broken = True
+            self._stop.set()
+            return
+        collect_replaced()
+        configure_logging(plan.config.telemetry.logs)
+        self._generation = plan.generation
 
 
 async def _answer(
-    service: Service,
+    upkeep: _Upkeep,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     stop: asyncio.Event,
@@ -71,21 +137,11 @@ async def _answer(
         # No timeout: the parent asks when it wants to, and its end ends the socket.
         while True:
             asked = await read_frame(reader)
-            told = _tell(service, asked)
-            await write_frame(writer, json.dumps(told).encode())
+            await write_frame(writer, json.dumps(upkeep.answer(asked)).encode())
     except (EOFError, OSError):
         if not stop.is_set():
             log.warning("parent_gone")
             stop.set()
-
-
-def _tell(service: Service, asked: bytes) -> object:
-    if asked == FIGURES:
-        return snapshot(service.metrics)
-    if asked == VIEW:
-        view = service.view()
-        return [view.figures, view.details, view.events]
-    return _status(service)
 
 
 def _status(service: Service) -> dict[str, object]:

@@ -12,17 +12,24 @@ FRAME_BYTES_MAX = 64 << 20
 STATUS = b"status"
 FIGURES = b"figures"
 VIEW = b"view"
+RELOAD = b"reload"
+"""Followed by the pickled plan; the answer says that it came. `STATUS` tells what became of it."""
 
 _LENGTH = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
-    """All that a worker is told: the config that the parent read, so that all run the same."""
+    """
+    All that a worker is told: the config that the parent read, so that all run the same.
+
+    `generation` counts the configs that the parent has read.
+    """
 
     number: int
     config: LoadedConfig
     shutdown_timeout_s: float
+    generation: int = 0
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:

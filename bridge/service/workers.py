@@ -1,15 +1,17 @@
 """``--workers N``: the parent that starts, watches and restarts them, and speaks for all."""
 
 import asyncio
+import contextlib
+import pickle
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
 from bridge.core import ConfigError, State, Status, View
 from bridge.service.runner import EXIT_CONFIG
-from bridge.service.worker_link import FIGURES, STATUS, VIEW, WorkerPlan
+from bridge.service.worker_link import FIGURES, RELOAD, STATUS, VIEW, WorkerPlan
 from bridge.service.worker_process import NoAnswer, WorkerProcess
 from bridge.telemetry import Gathered, MetricRegistry
 
@@ -17,6 +19,9 @@ log = structlog.get_logger()
 
 POLL_S = 1.0
 """How often each worker is asked how it is, and how old readiness may be."""
+
+RELOAD_POLL_S = 0.1
+"""How often a reload looks whether a worker has said that it is done."""
 
 SILENCE_MAX_S = 60.0
 """After this silence a worker counts as hung and is killed: Kafka has long given its partitions
@@ -65,7 +70,7 @@ class Workers:
         start: Callable[[WorkerPlan], Awaitable[WorkerProcess]] = WorkerProcess.start,
     ) -> None:
         self._start = start
-        self._plans = plans
+        self._plans = list(plans)
         self._seats = [_Seat(plan.number, reporter(f"workers/{plan.number}")) for plan in plans]
         self._metrics = metrics
         self._gathered = Gathered(metrics)
@@ -86,10 +91,60 @@ class Workers:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                for seat, plan in zip(self._seats, self._plans, strict=True):
-                    group.create_task(self._keep(seat, plan))
+                for seat in self._seats:
+                    group.create_task(self._keep(seat))
         except* ConfigError as errors:
             raise ConfigError(str(errors.exceptions[0])) from errors
+
+    async def reload(self, plans: list[WorkerPlan]) -> None:
+        """
+        Let all run by *plans* from now on, the first worker before the others.
+
+        One that ends meanwhile starts again with its new plan.
+
+        A refusal takes the next generation for the way back.
+
+        Raises:
+            ConfigError: If one refuses its plan; then all have the former plans again.
+        """
+        former = list(self._plans)
+        try:
+            await self._take(plans[:1])
+            await self._take(plans[1:])
+        except ConfigError:
+            # With a count of its own, so that nobody takes the refusal for an answer to this.
+            generation = plans[0].generation + 1
+            await self._take([replace(plan, generation=generation) for plan in former])
+            raise
+
+    async def _take(self, plans: list[WorkerPlan]) -> None:
+        for plan in plans:
+            self._plans[plan.number] = plan
+        try:
+            async with asyncio.TaskGroup() as group:
+                for plan in plans:
+                    group.create_task(self._reload(self._seats[plan.number], plan))
+        except* ConfigError as errors:
+            raise ConfigError(str(errors.exceptions[0])) from errors
+
+    async def _reload(self, seat: _Seat, plan: WorkerPlan) -> None:
+        told = None
+        while not self._stopping.is_set():
+            process = seat.process
+            # Each process once; one that starts meanwhile has this plan from the beginning.
+            if process is not None and process is not told and seat.status.get("started"):
+                told = process
+                if seat.status["generation"] != plan.generation:
+                    with contextlib.suppress(NoAnswer):
+                        await process.ask(RELOAD + pickle.dumps(plan))
+            await asyncio.sleep(RELOAD_POLL_S)
+            if not seat.status:
+                continue
+            if seat.status["generation"] == plan.generation:
+                return
+            generation, reason = seat.status["refused"]
+            if generation == plan.generation:
+                raise ConfigError(reason)
 
     async def stop(self) -> None:
         """Let all drain, within the time that their plans give; those that overrun are killed."""
@@ -123,11 +178,11 @@ class Workers:
         told = [view for task in asked if (view := task.result()) is not None]
         return [View(None, self._gathered.ended(), {}, []), *told]
 
-    async def _keep(self, seat: _Seat, plan: WorkerPlan) -> None:
+    async def _keep(self, seat: _Seat) -> None:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             began_s = loop.time()
-            why, was_well = await self._run_once(seat, plan)
+            why, was_well = await self._run_once(seat, self._plans[seat.number])
             self._gathered.end(seat.number)
             if self._stopping.is_set():
                 return

@@ -8,6 +8,7 @@ from bridge.telemetry.table import METRICS, Kind, MetricSpec
 
 Series = tuple[tuple[str, str], ...]
 Figure = Counter | Histogram | Callable[[], float]
+Readers = Mapping[tuple[str, Series], Callable[[], float]]
 
 
 @dataclass(slots=True)
@@ -72,6 +73,27 @@ class MetricRegistry:
         family = self._families.get(name)
         if family is not None:
             family.series.pop(_key(labels), None)
+
+    def figure(self, name: str, labels: Labels | None = None) -> Figure | None:
+        """What stands behind one series: a counter, a histogram or a reader."""
+        family = self._families.get(name)
+        return None if family is None else family.series.get(_key(labels))
+
+    def readers(self) -> Readers:
+        """Every series that is shown by a reader, to `restore` them."""
+        return {
+            (family.spec.name, key): figure
+            for family in self._families.values()
+            for key, figure in family.series.items()
+            if not isinstance(figure, Counter | Histogram)
+        }
+
+    def restore(self, readers: Readers) -> None:
+        """Show by readers what was shown when *readers* were taken, and nothing else."""
+        for name, key in self.readers().keys() - readers.keys():
+            del self._families[name].series[key]
+        for (name, key), read in readers.items():
+            self._families[name].series[key] = read
 
     def families(self) -> Iterator[Family]:
         """The metrics that have at least one series, in the order of the table."""

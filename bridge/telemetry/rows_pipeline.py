@@ -242,6 +242,23 @@ PROCESS = (
         unit="seconds",
     ),
     row("otelcol_process_memory_rss", GAUGE, "Resident memory.", unit="bytes"),
+    row(
+        "bridge_config_reload_attempts",
+        COUNTER,
+        "Times that SIGHUP had the configuration read anew: applied, unchanged or refused.",
+        "result",
+    ),
+    row(
+        "bridge_config_reload_last_successful",
+        GAUGE,
+        "1 if the configuration as it was read last is the one that runs, 0 if it was refused.",
+    ),
+    row(
+        "bridge_config_reload_success_timestamp",
+        GAUGE,
+        "When the running configuration was read, since the epoch.",
+        unit="seconds",
+    ),
     row("bridge_workers_running", GAUGE, "Workers that run, with run --workers."),
     row(
         "bridge_worker_restarts",

@@ -22,4 +22,5 @@ FACTORY = ReceiverFactory(
     config=OtlpReceiverOptions,
     create=_create,
     stability=Stability.STABLE,
+    rewirable=True,
 )

@@ -36,6 +36,7 @@ def test_run_hands_over_config_and_options(
     assert code == 3
     ((config, options),) = service
     assert [str(name) for name in config.pipelines] == ["traces/x"]
+    assert options.pop("load")().pipelines == config.pipelines
     assert options == {"workers": 1, "ready_file": ready, "shutdown_timeout_s": 60.0}
     assert capsys.readouterr() == ("", "")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from pydantic import ValidationError
 
 from bridge.core import ComponentId, ConfigError, Deadline, Settings, State, Status, SystemClock
 from bridge.extensions.health_check import HealthCheck, HealthCheckConfig
@@ -107,3 +108,10 @@ async def test_health_port_in_use_names_the_key(running: Running) -> None:
     second = Running(endpoint=f"127.0.0.1:{running.extension.port}")
     with pytest.raises(ConfigError, match=r"extensions\.health_check\.endpoint"):
         await second.extension.start()
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:99999", "127.0.0.1", "127.0.0.1:http", ""])
+def test_health_endpoint_that_is_none_is_refused(endpoint: str) -> None:
+    """A port beyond 65535 too, which the socket would take modulo 65536."""
+    with pytest.raises(ValidationError, match=r"port|empty"):
+        HealthCheckConfig(endpoint=endpoint)

@@ -1,6 +1,6 @@
 """Components that note what happens to them, for the tests of the service."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.config import LoadedConfig, load
@@ -71,8 +71,9 @@ class Part:
 class Source:
     """A `FactorySource` whose types are stand-ins."""
 
-    def __init__(self) -> None:
+    def __init__(self, rewirable: Sequence[str] = ()) -> None:
         self.diary = Diary()
+        self._rewirable = rewirable
 
     def types(self, kind: str) -> list[str]:
         """Every type exists."""
@@ -81,7 +82,9 @@ class Source:
     def factory(self, kind: str, type_name: str) -> AnyFactory:
         """A factory of the kind that the section asks for."""
         if kind == "receivers":
-            return ReceiverFactory(type_name, Nothing, self._receiver)
+            return ReceiverFactory(
+                type_name, Nothing, self._receiver, rewirable=type_name in self._rewirable
+            )
         if kind == "processors":
             return ProcessorFactory(type_name, Nothing, self._processor)
         if kind == "exporters":

@@ -1,6 +1,7 @@
 """The parent's watch over its workers, with processes that are none."""
 
 import asyncio
+import pickle
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -8,12 +9,20 @@ import pytest
 
 from bridge.core import ConfigError, State, Status
 from bridge.service import workers as module
-from bridge.service.worker_link import FIGURES, WorkerPlan
+from bridge.service.worker_link import FIGURES, RELOAD, WorkerPlan
 from bridge.service.worker_process import NoAnswer, WorkerProcess
 from bridge.service.workers import Workers
 from bridge.telemetry import MetricRegistry
 
-STARTED = {"started": True, "live": True, "ready": True, "endpoints": {"x": "h:1"}, "troubles": []}
+STARTED = {
+    "started": True,
+    "live": True,
+    "ready": True,
+    "endpoints": {"x": "h:1"},
+    "troubles": [],
+    "generation": 0,
+    "refused": [-1, ""],
+}
 
 
 class FakeProcess:
@@ -23,11 +32,22 @@ class FakeProcess:
         self.pid = number
         self.status = status or dict(STARTED)
         self.answers = True
+        self.refuses = ""
+        self.reloads: list[int] = []
         self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def ask(self, question: bytes) -> Any:
         if not self.answers:
             raise NoAnswer("silent")
+        if question.startswith(RELOAD):
+            plan = pickle.loads(question[len(RELOAD) :])
+            self.reloads.append(plan.generation)
+            if self.refuses:
+                self.status = {**self.status, "refused": [plan.generation, self.refuses]}
+                self.refuses = ""
+            else:
+                self.status = {**self.status, "generation": plan.generation}
+            return {}
         if question == FIGURES:
             return [["otelcol_receiver_accepted_spans", "counter", "", [], {}, 5]]
         return self.status
@@ -67,7 +87,9 @@ class Scene:
                 await asyncio.sleep(0)
 
     async def _start(self, plan: WorkerPlan) -> WorkerProcess:
-        self.started.append(FakeProcess(plan.number, self._status))
+        process = FakeProcess(plan.number, self._status)
+        process.status["generation"] = plan.generation
+        self.started.append(process)
         return cast("WorkerProcess", self.started[-1])
 
     def _reporter(self, name: str) -> Callable[[Status], None]:
@@ -80,6 +102,7 @@ class Scene:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.0)
+    monkeypatch.setattr(module, "RELOAD_POLL_S", 0.0)
     monkeypatch.setattr(module, "BACKOFF_FIRST_S", 0.0)
 
 
@@ -154,3 +177,50 @@ async def test_hung_worker_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatc
     await scene.workers.stop()
     await running
     assert scene.started[2].pid == 1
+
+
+def _plans(generation: int) -> list[WorkerPlan]:
+    return [WorkerPlan(number, cast("Any", None), 1.0, generation) for number in range(2)]
+
+
+async def test_reload_asks_every_worker_and_those_that_start_later() -> None:
+    """The plan stays: a worker that dies afterwards comes back with it."""
+    scene = Scene()
+    running = asyncio.create_task(scene.workers.run())
+    await scene.until(scene.workers.all_started.is_set)
+    await scene.workers.reload(_plans(2))
+    scene.started[1].kill()
+    await scene.until(lambda: len(scene.started) == 3)
+    assert [process.reloads for process in scene.started] == [[2], [2], []]
+    assert scene.started[2].status["generation"] == 2
+    await scene.workers.stop()
+    await running
+
+
+async def test_reload_that_the_first_worker_refuses_never_reaches_the_others() -> None:
+    """It goes back by itself, and all get the former plan as one to be sure of."""
+    scene = Scene()
+    running = asyncio.create_task(scene.workers.run())
+    await scene.until(scene.workers.all_started.is_set)
+    scene.started[0].refuses = "port in use"
+    with pytest.raises(ConfigError, match="port in use"):
+        await scene.workers.reload(_plans(2))
+    assert [process.reloads for process in scene.started] == [[2, 3], [3]]
+    await scene.workers.stop()
+    await running
+
+
+async def test_reload_goes_on_when_a_worker_dies_of_it() -> None:
+    """It starts with the new plan, which then is what was asked for."""
+    scene = Scene()
+    running = asyncio.create_task(scene.workers.run())
+    await scene.until(scene.workers.all_started.is_set)
+    scene.started[0].answers = False
+    reloading = asyncio.create_task(scene.workers.reload(_plans(2)))
+    await asyncio.sleep(0)
+    scene.started[0].kill()
+    await reloading
+    assert len(scene.started) == 3
+    assert scene.started[1].reloads == [2]
+    await scene.workers.stop()
+    await running
