@@ -1,12 +1,14 @@
 """
-A lean HTTP/2 server for unary requests, and gRPC framing on it.
+A lean HTTP/2 server for unary requests with gRPC framing on it, and the client's half of it.
 
 `state` is the connection as a pure state machine, `protocol` its asyncio side, `server` the
-listeners and timers (used by `bridge/http1` as well), `grpc` the framing of messages. Nothing here
-knows OTLP.
+listeners and timers (used by `bridge/http1` as well), `grpc` the framing of messages;
+`client_state` is a connection as its client sees it. Nothing here knows OTLP.
 """
 
 from bridge.http2.body import Body
+from bridge.http2.client_state import ClientState
+from bridge.http2.client_stream import Answer, ClientStream
 from bridge.http2.compression import decompress
 from bridge.http2.frames import PREFACE, ErrorCode, goaway, settings
 from bridge.http2.grpc import (
@@ -47,6 +49,10 @@ __all__ = [
     "ErrorCode",
     "goaway",
     "settings",
+    # Calling.
+    "ClientState",
+    "ClientStream",
+    "Answer",
     # gRPC.
     "GrpcHandler",
     "Answers",

@@ -58,9 +58,11 @@ class Channel:
     def __repr__(self) -> str:
         return f"Channel({self._endpoint}, {self._connections})"
 
-    async def call(self, headers: HeaderList, message: bytes, timeout_s: float) -> Answer:
+    async def call(
+        self, headers: HeaderList, message: bytes, timeout_s: float, prefix: bytes = b""
+    ) -> Answer:
         """
-        Make one unary call.
+        Make one unary call with *prefix* and *message* as its body.
 
         Raises:
             Unavailable: If no connection can be opened, none has room, or no answer comes within
@@ -79,7 +81,7 @@ class Channel:
                     connection = await self._with_room()
                     seen = connection.bytes_received
                     try:
-                        return await connection.call(headers, message)
+                        return await connection.call(headers, message, prefix)
                     except Unprocessed:
                         if attempt == UNPROCESSED_ATTEMPTS_MAX:
                             raise

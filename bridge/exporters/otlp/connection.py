@@ -1,72 +1,28 @@
 """
 One HTTP/2 connection to a gRPC server, for unary calls.
 
-The protocol itself is the `h2` library's; here is what gRPC needs of it: a message out, a message
-and trailers back, flow control in both directions, a limit on answers, and a GOAWAY that lets the
-calls under way finish.
+The protocol itself is `bridge.http2.ClientState`; here is what waits and touches the socket.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import cast
 
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.errors import ErrorCodes
-from h2.events import (
-    ConnectionTerminated,
-    DataReceived,
-    Event,
-    RemoteSettingsChanged,
-    ResponseReceived,
-    StreamEnded,
-    StreamReset,
-    TrailersReceived,
-    WindowUpdated,
-)
-from h2.exceptions import H2Error
-from hyperframe.frame import Frame, GoAwayFrame
-
 from bridge.core import Refused, Unavailable
+from bridge.http2 import Answer, ClientState, ClientStream
 
 HeaderList = list[tuple[bytes, bytes]]
+
+WRITE_BYTES = 256 << 10
+"""Bytes that are handed to the socket at once; it says after each whether it takes more."""
+
+_PING = b"bridge\0\0"
+
+__all__ = ["Answer", "Connection", "HeaderList", "Unprocessed"]
 
 
 class Unprocessed(Unavailable):
     """The server never looked at the request: it may be sent again at once without a duplicate."""
-
-
-@dataclass(slots=True)
-class Answer:
-    """What came back on one stream; `headers` and `trailers` by lower-case name."""
-
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    trailers: dict[bytes, bytes] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
-
-
-@dataclass(slots=True)
-class _Call:
-    done: asyncio.Future[Answer]
-    unsent: memoryview
-    answer: Answer = field(default_factory=Answer)
-
-
-class _DrainingH2(H2Connection):
-    """
-    Lets streams finish after a GOAWAY, as RFC 9113 section 6.8 has it.
-
-    The library treats the connection as closed from then on, and answers that are under way would
-    be lost: they would be sent again although the server had accepted them.
-    """
-
-    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
-        event = ConnectionTerminated()
-        event.error_code = frame.error_code
-        event.last_stream_id = frame.last_stream_id
-        event.additional_data = frame.additional_data or None
-        return [], [event]
 
 
 class Connection(asyncio.Protocol):
@@ -78,31 +34,24 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, name: str, answer_bytes_max: int, on_change: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = loop
         self._name = name
-        self._answer_bytes_max = answer_bytes_max
         self._on_change = on_change
-        # Our own headers are lower case and valid already; checking them is a third of a call.
-        self._h2 = _DrainingH2(
-            H2Configuration(
-                client_side=True,
-                header_encoding=None,
-                validate_outbound_headers=False,
-                normalize_outbound_headers=False,
-            )
-        )
+        self._state = ClientState(answer_bytes_max, loop.time())
         self._transport: asyncio.Transport | None = None
-        # What changes: the calls by stream, whether the socket takes bytes, and how it ends.
-        self._calls: dict[int, _Call] = {}
+        # What changes: who waits for which call, whether the socket takes bytes, and how it ends.
+        self._waiting: dict[ClientStream, asyncio.Future[Answer]] = {}
         self._writable = True
         self._draining = False
         self.ended = ""
         """Why it takes no more calls; empty while it does."""
-        self._closed = asyncio.get_running_loop().create_future()
+        self._closed = loop.create_future()
         self._bytes_received = 0
 
     def __repr__(self) -> str:
         state = "draining" if self._draining else "closed" if self._closed.done() else "open"
-        return f"Connection({self._name}, {state}, {len(self._calls)} calls)"
+        return f"Connection({self._name}, {state}, {self.calls} calls)"
 
     @property
     def usable(self) -> bool:
@@ -117,21 +66,21 @@ class Connection(asyncio.Protocol):
     @property
     def has_room(self) -> bool:
         """Whether one more call may be made now."""
-        return self.usable and len(self._calls) < self._h2.remote_settings.max_concurrent_streams
+        return self.usable and self._state.has_room
 
     @property
     def calls(self) -> int:
         """Calls that are under way."""
-        return len(self._calls)
+        return len(self._waiting)
 
     @property
     def bytes_received(self) -> int:
         """Bytes that ever came in; the same number twice means that the server is silent."""
         return self._bytes_received
 
-    async def call(self, headers: HeaderList, message: bytes) -> Answer:
+    async def call(self, headers: HeaderList, message: bytes, prefix: bytes = b"") -> Answer:
         """
-        Send one message and wait for the end of the stream. Needs `has_room`.
+        Send *prefix* and *message*, and wait for the end of the stream. Needs `has_room`.
 
         Raises:
             Unprocessed: If the server says that it did not look at it.
@@ -141,27 +90,24 @@ class Connection(asyncio.Protocol):
         Cancellation:
             Resets the stream; the server may have taken the message.
         """
-        call = _Call(asyncio.get_running_loop().create_future(), memoryview(message))
+        stream = self._state.open(headers, message, prefix)
+        done: asyncio.Future[Answer] = self._loop.create_future()
+        self._waiting[stream] = done
+        if self._state.peer.exhausted:
+            self._stop_taking(f"{self._name}: all stream ids are used up")
+        self._push()
         try:
-            stream_id = self._h2.get_next_available_stream_id()
-            self._h2.send_headers(stream_id, headers)
-        except H2Error as error:  # Also when the 2^30 stream ids are used up.
-            self._stop_taking(f"{self._name}: {error}")
-            raise Unprocessed(f"{self._name}: {error}") from error
-        self._calls[stream_id] = call
-        self._push(stream_id, call)
-        self._flush()
-        try:
-            return await call.done
+            return await done
         finally:
-            if self._calls.pop(stream_id, None) is not None:
-                self._reset(stream_id)
+            if self._waiting.pop(stream, None) is not None:
+                self._state.cancel(stream)
+                self._flush()
             self._on_change()
             self._close_if_drained()
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        self._h2.ping(b"bridge\0\0")
+        self._state.ping(_PING)
         self._flush()
 
     def abort(self, reason: str) -> None:
@@ -180,25 +126,32 @@ class Connection(asyncio.Protocol):
         await asyncio.shield(self._closed)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is open: say hello with windows that do not slow answers down."""
+        """The socket is open: say hello."""
         self._transport = cast("asyncio.Transport", transport)
-        self._h2.initiate_connection()
-        self._h2.increment_flow_control_window(self._answer_bytes_max)
         self._flush()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""
         if not self._bytes_received and data.startswith(b"HTTP/1"):
             self.abort(f"{self._name} speaks HTTP/1.1 and not gRPC: is the port right?")
+            return
         self._bytes_received += len(data)
-        try:
-            events = self._h2.receive_data(data)
-            for event in events:
-                self._handle(event)
+        state = self._state
+        state.now = self._loop.time()
+        streams_max = state.peer.streams_max
+        for stream in state.receive(data):
+            self._settle(stream)
+        if state.fault is not None:
             self._flush()
-        except H2Error as error:
-            self._flush()
-            self.abort(f"{self._name} broke the HTTP/2 protocol: {error}")
+            self.abort(f"{self._name} broke the HTTP/2 protocol: {state.fault}")
+            return
+        if state.peer.leaving and not self._draining:
+            self._stop_taking(f"{self._name} {state.peer.leaving}")
+            self._on_change()
+            self._close_if_drained()
+        elif state.peer.streams_max != streams_max:
+            self._on_change()
+        self._push()
 
     def pause_writing(self) -> None:
         """The socket's buffer is full."""
@@ -207,7 +160,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The socket takes bytes again."""
         self._writable = True
-        self._push_all()
+        self._push()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone, one way or the other."""
@@ -215,113 +168,47 @@ class Connection(asyncio.Protocol):
         if not self._closed.done():
             self._closed.set_result(None)
 
+    def _settle(self, stream: ClientStream) -> None:
+        """Tell whoever waits how the call ended."""
+        done = self._waiting.pop(stream, None)
+        if done is None or done.done():
+            return
+        text = f"{self._name} {stream.reason}"
+        match stream.outcome:
+            case "answered":
+                done.set_result(stream.answer)
+            case "unprocessed":
+                done.set_exception(Unprocessed(text))
+            case "too_large":
+                done.set_exception(Refused(f"{self._name}: {stream.reason}"))
+            case _:
+                done.set_exception(Unavailable(text))
+
     def _stop_taking(self, reason: str) -> None:
         self._draining = True
         self.ended = self.ended or reason
 
     def _end(self, reason: str) -> None:
         self._stop_taking(reason)
-        calls, self._calls = self._calls, {}
-        for call in calls.values():
-            if not call.done.done():
-                call.done.set_exception(Unavailable(reason))
+        waiting, self._waiting = self._waiting, {}
+        for done in waiting.values():
+            if not done.done():
+                done.set_exception(Unavailable(reason))
         self._on_change()
 
-    def _handle(self, event: Event) -> None:
-        match event:
-            case ResponseReceived(stream_id=int() as stream_id, headers=headers):
-                if call := self._calls.get(stream_id):
-                    call.answer.headers.update(headers)
-            case DataReceived(stream_id=int() as stream_id):
-                self._take_data(event, stream_id)
-            case TrailersReceived(stream_id=int() as stream_id, headers=headers):
-                if call := self._calls.get(stream_id):
-                    call.answer.trailers.update(headers)
-            case StreamEnded(stream_id=int() as stream_id):
-                self._finish(stream_id)
-            case StreamReset(stream_id=int() as stream_id):
-                self._fail_reset(event, stream_id)
-            case WindowUpdated() | RemoteSettingsChanged():
-                self._push_all()
-                self._on_change()
-            case ConnectionTerminated():
-                self._go_away(event)
-
-    def _take_data(self, event: DataReceived, stream_id: int) -> None:
-        size = event.flow_controlled_length or 0
-        if size:
-            self._h2.acknowledge_received_data(size, stream_id)
-        call = self._calls.get(stream_id)
-        if call is None:
-            return
-        call.answer.body += event.data or b""
-        if len(call.answer.body) > self._answer_bytes_max:
-            self._fail(
-                stream_id,
-                Refused(f"{self._name}: the answer exceeds {self._answer_bytes_max} bytes"),
-            )
-            self._reset(stream_id)
-
-    def _finish(self, stream_id: int) -> None:
-        call = self._calls.pop(stream_id, None)
-        if call is None:
-            return
-        if call.unsent:
-            self._reset(stream_id)  # The server has answered without reading all of it.
-        if not call.done.done():
-            call.done.set_result(call.answer)
-
-    def _fail_reset(self, event: StreamReset, stream_id: int) -> None:
-        code = event.error_code
-        name = code.name if isinstance(code, ErrorCodes) else str(code)
-        if code == ErrorCodes.REFUSED_STREAM:
-            self._fail(stream_id, Unprocessed(f"{self._name} refused the stream"))
-        else:
-            self._fail(stream_id, Unavailable(f"{self._name} reset the stream: {name}"))
-
-    def _go_away(self, event: ConnectionTerminated) -> None:
-        self._stop_taking(f"{self._name} is going away")
-        last = event.last_stream_id or 0
-        for stream_id in [number for number in self._calls if number > last]:
-            self._fail(stream_id, Unprocessed(f"{self._name} is going away"))
-        self._on_change()
-        self._close_if_drained()
-
-    def _fail(self, stream_id: int, error: Exception) -> None:
-        call = self._calls.pop(stream_id, None)
-        if call is not None and not call.done.done():
-            call.done.set_exception(error)
-
-    def _reset(self, stream_id: int) -> None:
-        try:
-            self._h2.reset_stream(stream_id, ErrorCodes.CANCEL)
+    def _push(self) -> None:
+        """Hand over as much of the messages as flow control and the socket allow."""
+        while self._writable and self._state.pump(WRITE_BYTES):
             self._flush()
-        except H2Error:
-            return  # The stream is closed already, which is what was wanted.
-
-    def _push_all(self) -> None:
-        for stream_id, call in list(self._calls.items()):
-            if call.unsent:
-                self._push(stream_id, call)
         self._flush()
 
-    def _push(self, stream_id: int, call: _Call) -> None:
-        """Hand over as much of the message as flow control and the socket allow."""
-        while call.unsent and self._writable:
-            room = min(
-                self._h2.local_flow_control_window(stream_id), self._h2.max_outbound_frame_size
-            )
-            if room <= 0:
-                return
-            chunk, call.unsent = call.unsent[:room], call.unsent[room:]
-            self._h2.send_data(stream_id, bytes(chunk), end_stream=not call.unsent)
-            self._flush()
-
     def _flush(self) -> None:
-        data = self._h2.data_to_send()
-        if data and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+        out, transport = self._state.out, self._transport
+        if out and transport is not None:
+            if not transport.is_closing():
+                transport.writelines(out)
+            out.clear()
 
     def _close_if_drained(self) -> None:
-        if self._draining and not self._calls and self._transport is not None:
+        if self._draining and not self._waiting and self._transport is not None:
             self._transport.close()

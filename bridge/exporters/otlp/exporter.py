@@ -124,9 +124,9 @@ class OtlpExporter:
         if batch.origin.deadline is not None:
             timeout_s = min(timeout_s, batch.origin.deadline.remaining_s)
         body = await compress(self._compression, batch.body, self._options.compression_level)
-        message = struct.pack(">?I", self._compression != "none", len(body)) + body
+        prefix = struct.pack(">?I", self._compression != "none", len(body))
         answer = await self._channel.call(
-            self._request_headers(batch.signal, timeout_s), message, timeout_s
+            self._request_headers(batch.signal, timeout_s), body, timeout_s, prefix
         )
         return read_answer(answer, self._name)
 
