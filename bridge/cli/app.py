@@ -11,7 +11,7 @@ from cyclopts.exceptions import CycloptsError
 from bridge import __version__
 from bridge.cli.exit_codes import EXIT_OK, EXIT_USAGE, exit_code
 from bridge.cli.output import Output, print_failure
-from bridge.core import BridgeError
+from bridge.core import BridgeError, Denied
 
 _VERBS = (
     ("init", "bridge.cli.init:init", "Write a commented configuration to begin with."),
@@ -26,6 +26,7 @@ _VERBS = (
     ("demo", "bridge.cli.demo:demo", "Run the whole bridge on this machine, without Kafka."),
     ("health", "bridge.cli.health:health", "Ask a running bridge whether it does its work."),
     ("doctor", "bridge.cli.doctor:doctor", "Look at brokers, rights, topics, backends, machine."),
+    ("send", "bridge.cli.send:send", "Send traces into a running system and follow them."),
     ("lag", "bridge.cli.lag:lag", "Show how far the Kafka receivers are behind."),
     ("offsets", "bridge.cli.offsets:app", "Show and reset where the Kafka receivers go on."),
     ("dlq", "bridge.cli.dlq:app", "List, show, replay and skip dead letters."),
@@ -84,7 +85,8 @@ def dispatch(arguments: Sequence[str]) -> int:
         print_failure(str(error), "try: otlp-bridge --help", output)
         return EXIT_USAGE
     except BridgeError as error:
-        print_failure(str(error), "", output)
+        hint = error.hint if isinstance(error, Denied) else ""
+        print_failure(str(error), hint, output)
         return exit_code(error)
     except BrokenPipeError:
         # Whoever read the output has gone, as `head` does: that is no failure. Python would

@@ -13,6 +13,7 @@ from bridge.kafka.dead_letter import DeadLetterWriter
 from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.errors import is_denied, map_kafka_error
 from bridge.kafka.flusher import Flusher, FlushEvents, FlushOptions
+from bridge.kafka.following import Finished, Follower
 from bridge.kafka.inspection import (
     NO_COORDINATOR,
     ClusterFacts,
@@ -69,6 +70,8 @@ __all__ = [
     "NO_COORDINATOR",
     "sample_records",
     "SampledRecord",
+    "Follower",
+    "Finished",
     # What a log still holds.
     "read_retained",
     "Stretch",

@@ -38,7 +38,8 @@ def judge_group(
     found += _judge_lag(cluster, reading, facts, lags)
     if not any(one.severity.rank >= 2 for one in found):
         behind = sum(one.records for one in lags)
-        members = f"{len(group.members)} members" if group.active else "nobody in it"
+        count = len(group.members)
+        members = f"{count} member{'s' * (count > 1)}" if count else "nobody in it"
         found.append(ok(f"group {group.name}", f"{members}, {behind} records to go"))
     return found
 

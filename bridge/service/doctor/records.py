@@ -1,24 +1,19 @@
 """Whether the records in a topic are what the configuration takes them for. Pure."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
+from bridge.core import Malformed
 from bridge.kafka import Hasher, SampledRecord, trace_partitions
 from bridge.service.doctor.commands import set_config
 from bridge.service.doctor.demands import Cluster
 from bridge.service.doctor.findings import Finding, error, info, ok, warning
-from bridge.wire import is_trace_id
+from bridge.service.record_traces import traces_of
 
 SKEW_S = 2.0
 """Seconds that a record may be ahead of this machine's clock: more is no jitter of the network."""
 
-_PACKING_HEADER = "bridge-packing"
 _HASHERS: tuple[Hasher, ...] = ("sarama_compat", "murmur2")
-_KEY_DIGITS = 32
 _SPLIT_SHARE = 0.02
 """Of the traces of a sample: fewer are leftovers of a time with other partitions."""
 
@@ -43,8 +38,8 @@ def place(records: Sequence[SampledRecord], partitions: int) -> Placed:
     unreadable = 0
     for record in records:
         try:
-            ids = _ids(record)
-        except DecodeError:
+            ids = traces_of(record)
+        except Malformed:
             unreadable += 1
             continue
         for trace_id in ids:
@@ -57,22 +52,6 @@ def place(records: Sequence[SampledRecord], partitions: int) -> Placed:
             1 for trace_id, at in zip(ids_met, wanted, strict=True) if met[trace_id] == {at}
         )
     return Placed(len(met), right, sum(1 for at in met.values() if len(at) > 1), unreadable)
-
-
-def _ids(record: SampledRecord) -> set[bytes]:
-    key = record.key or b""
-    packed = any(name == _PACKING_HEADER for name, _ in record.headers)
-    if not packed and len(key) == _KEY_DIGITS:
-        with contextlib.suppress(ValueError):
-            return {bytes.fromhex(key.decode("ascii"))}
-    request = ExportTraceServiceRequest.FromString(record.value or b"")
-    spans = (
-        span
-        for resource in request.resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
-    )
-    return {span.trace_id for span in spans if is_trace_id(span.trace_id)}
 
 
 def judge_places(
