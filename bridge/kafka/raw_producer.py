@@ -1,9 +1,9 @@
 """
 One aiokafka producer for as long as it lives, with its insides in sight.
 
-The only module that touches aiokafka's private parts on the producing side, because its faults
-cannot be seen from outside: a sender task that died, sequence numbers that run out, batches that
-never come back. `bridge/kafka/producer.py` decides what to do about them.
+With `courier` the only module that touches aiokafka's private parts on the producing side, because
+its faults cannot be seen from outside: a sender task that died, sequence numbers that run out,
+batches that never come back. `bridge/kafka/producer.py` decides what to do about them.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from bridge.core import Clock
+from bridge.kafka.courier import Courier, to_outcome
 from bridge.kafka.record_batch import RecordBatch
 
 Acks = Literal["all", 1, 0]
@@ -75,6 +76,7 @@ class RawProducer:
             max_request_size=_UNBOUNDED_BATCH,
             request_timeout_ms=round(request_timeout_s * 1000),
         )
+        self._courier = Courier(self._inner, -1 if acks == "all" else acks, request_timeout_s)
         # What changes: why to replace it, who is to be told, and what is under way.
         self.doubt = ""
         self.attention = asyncio.Event()
@@ -154,8 +156,11 @@ class RawProducer:
         Raises:
             KafkaError: If the topic is unknown or the producer is closed.
         """
-        shielded = await self._inner.send_batch(batch, topic, partition=partition)
-        return self._watch(TopicPartition(topic, partition), batch, shielded)
+        where = TopicPartition(topic, partition)
+        done = await self._inner.send_batch(batch, topic, partition=partition)
+        waiter = self._expect(where, batch)
+        done.add_done_callback(lambda future: self._ended(where, to_outcome(future)))
+        return waiter
 
     def send_nowait(
         self, topic: str, partition: int, batch: RecordBatch
@@ -173,33 +178,31 @@ class RawProducer:
         closed = accumulator._closed or accumulator._exception is not None
         if closed or where in accumulator._batches:
             return None
-        return self._watch(where, batch, accumulator._append_batch(batch, where).future)
-
-    def _watch(
-        self, where: TopicPartition, batch: RecordBatch, done: "asyncio.Future[Any]"
-    ) -> asyncio.Future[Written]:
-        waiter: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
-        self._outstanding[where] = _Outstanding(batch, self._clock.monotonic(), waiter)
-        done.add_done_callback(partial(self._finish, where))
+        waiter = self._expect(where, batch)
+        if not self._courier.give(where, batch, partial(self._ended, where)):
+            done = accumulator._append_batch(batch, where).future
+            done.add_done_callback(lambda future: self._ended(where, to_outcome(future)))
         return waiter
 
-    def _finish(self, where: TopicPartition, done: "asyncio.Future[Any]") -> None:
+    def _expect(self, where: TopicPartition, batch: RecordBatch) -> asyncio.Future[Written]:
+        waiter: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._outstanding[where] = _Outstanding(batch, self._clock.monotonic(), waiter)
+        return waiter
+
+    def _ended(self, where: TopicPartition, outcome: int | BaseException) -> None:
         one = self._outstanding.pop(where, None)
-        error = None if done.cancelled() else done.exception()
         if one is None or one.waiter.done():
             return
-        if error is not None:
-            one.waiter.set_exception(error)
+        if isinstance(outcome, asyncio.CancelledError):
+            outcome = Abandoned("the batch was dropped by the client")
+        if isinstance(outcome, BaseException):
+            one.waiter.set_exception(outcome)
             # The waiter may be alone by now; an error nobody fetches is no fault of the program.
             one.waiter.exception()
-        elif done.cancelled():
-            one.waiter.set_exception(Abandoned("the batch was dropped by the client"))
-            one.waiter.exception()
         else:
-            result = done.result()
             one.waiter.set_result(
                 Written(
-                    offset=-1 if result is None or result.offset is None else result.offset,
+                    offset=outcome,
                     batch_bytes=one.batch.size(),
                     uncompressed_bytes=one.batch.uncompressed_bytes,
                     latency_s=self._clock.monotonic() - one.since_s,
@@ -231,6 +234,7 @@ class RawProducer:
     async def kill(self) -> None:
         """Release sockets and tasks at once, and tell everyone who waits."""
         self.abandon()
+        self._courier.close()
         self._inner._closed = True
         sender = self._sender_task
         if sender is not None:
