@@ -154,6 +154,30 @@ class PartitionListener(Protocol):
         """Batches of *partition* begin to come; called before the first of them."""
         ...
 
+    def partition_frozen(self, partition: Custody) -> None:
+        """
+        The assignment of *partition* is about to end: pass on nothing of it, keep what is held.
+
+        A batch of it that was not taken yet is refused as `Interrupted`. `partition_resumed` or
+        `partition_revoked` follows. Harmless twice.
+        """
+        ...
+
+    async def wait_partition_quiet(self, partition: Custody) -> None:
+        """
+        Wait until nothing of a frozen *partition* is under way downstream.
+
+        Not for what is held, nor for what waits for its next attempt.
+
+        Cancellation:
+            At the end of the source's patience; what is still under way may be delivered twice.
+        """
+        ...
+
+    def partition_resumed(self, partition: Custody) -> None:
+        """*partition* came back before anybody else could have it: go on as if nothing happened."""
+        ...
+
     def partition_revoked(self, partition: Custody) -> None:
         """
         The assignment of *partition* ended; its batches in flight were cancelled or are done.

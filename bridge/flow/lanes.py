@@ -69,7 +69,8 @@ class Chunk:
     Consecutive records that are delivered as one batch.
 
     `busy` is set while a stage has it: a revoke waits for those, and for no others. `held` are the
-    offsets of the records that a stage keeps in a budget of its own.
+    offsets of the records that a stage keeps in a budget of its own. `shown` is set once context
+    was looked at.
     """
 
     entries: tuple[ReadRecord, ...]
@@ -77,6 +78,12 @@ class Chunk:
     held: set[int] = field(default_factory=set)
     held_bytes: int = 0
     busy: bool = False
+    shown: bool = False
+
+    @property
+    def first(self) -> int:
+        """The lowest offset."""
+        return self.entries[0].offset
 
     @property
     def context(self) -> bool:
@@ -126,6 +133,7 @@ class Lane:
     book: Watermark = field(default_factory=lambda: Watermark(0))
     opened: bool = False
     draining: bool = False
+    frozen: bool = False
     closed: bool = False
     paused: bool = True
     last_commit: tuple[int, str] | None = None
@@ -314,9 +322,31 @@ class Lane:
             self.changed(self)
 
     def drain(self) -> None:
-        """Start nothing any more."""
+        """Start nothing any more, unless the lane is frozen already: then keep what waits."""
         self.draining = True
-        self._queue.clear()
+        if not self.frozen:
+            self._queue.clear()
+
+    def freeze(self) -> None:
+        """Start nothing for now: the assignment may come back as it is. Results still count."""
+        self.draining = self.frozen = True
+
+    def put_back(self, chunk: Chunk) -> None:
+        """Let what is unfinished of *chunk*, which ended while the lane was frozen, wait again."""
+        left = chunk.entries
+        if not chunk.context:
+            left = tuple(entry for entry in left if self.book.is_unfinished(entry.offset))
+        if left and not chunk.shown:
+            again = Chunk(left, sum(entry.size for entry in left))
+            later = [other for other in self._queue if other.first > again.first]
+            earlier = [other for other in self._queue if other.first < again.first]
+            self._queue = deque([*earlier, again, *later])
+            self._window_bytes += again.size
+
+    def thaw(self, epoch: int) -> None:
+        """The assignment came back, as number *epoch*."""
+        self.draining = self.frozen = False
+        self.epoch = epoch
 
     def close(self) -> None:
         """The assignment ended."""

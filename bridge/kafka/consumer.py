@@ -191,6 +191,11 @@ class ConsumerClient:
         }
         return next((name for name, task in routines.items() if task and task.done()), "")
 
+    @property
+    def generation(self) -> int:
+        """Number of the group's present assignment; -1 while we are no member."""
+        return int(getattr(self._consumer._coordinator, "generation", -1))
+
     def assignment(self) -> frozenset[TopicPartition]:
         """The partitions that we have now."""
         return frozenset(self._consumer.assignment())

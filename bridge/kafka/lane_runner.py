@@ -19,6 +19,11 @@ CANCEL_TIMEOUT_S = 2.0
 """Seconds that a cancelled delivery has to let go."""
 
 
+def where_is(lane: Lane) -> TopicPartition:
+    """The partition of *lane*, as the client calls it."""
+    return TopicPartition(lane.topic, lane.partition)
+
+
 class LaneHandler(Protocol):
     """What a receiver does with the records of lanes."""
 
@@ -46,6 +51,18 @@ class LaneHandler(Protocol):
         Those records, and finished ones beyond, come in chunks of their own (`Chunk.context`).
         0 if nobody wants them.
         """
+        ...
+
+    def lane_frozen(self, lane: Lane) -> None:
+        """The assignment of *lane* is about to end: pass on nothing more of it."""
+        ...
+
+    async def wait_lane_quiet(self, lane: Lane) -> None:
+        """Wait until nothing of a frozen *lane* is under way behind a stage that holds records."""
+        ...
+
+    def lane_resumed(self, lane: Lane) -> None:
+        """The assignment of *lane* came back as it was."""
         ...
 
     def lane_closed(self, lane: Lane) -> None:
@@ -99,6 +116,7 @@ class LaneRunner:
         # What changes: the current lanes, their deliveries, and who wants to hear of changes.
         self.epoch = epoch
         self.lanes: dict[TopicPartition, Lane] = {}
+        self.frozen: dict[TopicPartition, Lane] = {}
         self._tasks: dict[Chunk, asyncio.Task[None]] = {}
         self._stirred = asyncio.Event()
 
@@ -143,6 +161,44 @@ class LaneRunner:
             self._figures.read_back(lane, lane.context_records - context)
         self._pump(lane)
 
+    def resume(self, lane: Lane) -> None:
+        """A frozen lane is assigned to us again; it goes on once it is `resumed`."""
+        partition = where_is(lane)
+        self.epoch += 1
+        lane.epoch = self.epoch
+        del self.frozen[partition]
+        self.lanes[partition] = lane
+        self._client.set_paused(partition, True)
+
+    def resumed(self, lane: Lane) -> None:
+        """*lane* goes on where it stood."""
+        lane.thaw(lane.epoch)
+        lane.paused = True
+        self._handler.lane_resumed(lane)
+        self._pump(lane)
+
+    async def freeze(self, lanes: Iterable[Lane], deadline: Deadline) -> None:
+        """
+        Stop *lanes* as `drain` does, and keep those in `frozen` that may go on as they are.
+
+        Those are lanes of which some stage holds records. A lane whose delivery had to be broken
+        off, or that is not open yet, is drained only.
+        """
+        lanes = list(lanes)
+        for lane in lanes:
+            if lane.opened:
+                lane.freeze()
+        broken = await self._quiet(lanes, deadline)
+        await self._cancel(lanes, but_held=True)
+        for lane in lanes:
+            partition = where_is(lane)
+            if lane in broken or not any(chunk.is_held for chunk in lane.started):
+                lane.frozen = False
+                lane.drain()
+                await self._cancel([lane])
+            elif self.lanes.get(partition) is lane:
+                self.frozen[partition] = self.lanes.pop(partition)
+
     async def drain(self, lanes: Iterable[Lane], deadline: Deadline) -> None:
         """
         Start nothing more in *lanes*, wait for deliveries in flight, give up the others.
@@ -153,6 +209,14 @@ class LaneRunner:
         lanes = list(lanes)
         for lane in lanes:
             lane.drain()
+        await self._quiet(lanes, deadline)
+        await self._cancel(lanes)
+
+    async def _quiet(self, lanes: Sequence[Lane], deadline: Deadline) -> set[Lane]:
+        """Wait for what is in flight in *lanes*; those where it was not done at the deadline."""
+        told = [lane for lane in lanes if lane.opened and not lane.closed]
+        for lane in told:
+            self._handler.lane_frozen(lane)
         while (busy := self._busy(lanes)) and not deadline.expired:
             self._stirred.clear()
             stirred = asyncio.ensure_future(self._stirred.wait())
@@ -166,17 +230,30 @@ class LaneRunner:
                 stirred.cancel()
         if busy:
             log.warning("kafka_drain_incomplete", deliveries=len(busy))
-        await self._cancel(lanes)
+        broken = {lane for lane in lanes if self._busy([lane])}
+        try:
+            async with asyncio.timeout(deadline.remaining_s):
+                for lane in told:
+                    await self._handler.wait_lane_quiet(lane)
+        except TimeoutError:
+            log.warning("kafka_drain_incomplete", deliveries="of a stage that holds records")
+        return broken
 
     def close(self, lanes: Iterable[Lane]) -> None:
         """End the assignment of *lanes*; what they still have is forgotten."""
         for lane in list(lanes):
             was_open = lane.opened and not lane.closed
             lane.close()
-            partition = TopicPartition(lane.topic, lane.partition)
+            partition = where_is(lane)
             if self.lanes.get(partition) is lane:
                 del self.lanes[partition]
                 self._figures.hide(lane)
+            elif self.frozen.get(partition) is lane:
+                del self.frozen[partition]
+                self._figures.hide(lane)
+            for chunk in lane.started:
+                if chunk in self._tasks:
+                    self._tasks[chunk].cancel()
             if was_open:
                 self._handler.lane_closed(lane)
 
@@ -188,8 +265,13 @@ class LaneRunner:
             if chunk.busy and not chunk.is_held and chunk in self._tasks
         }
 
-    async def _cancel(self, lanes: Iterable[Lane]) -> None:
-        tasks = [self._tasks[c] for lane in lanes for c in lane.started if c in self._tasks]
+    async def _cancel(self, lanes: Iterable[Lane], *, but_held: bool = False) -> None:
+        tasks = [
+            self._tasks[chunk]
+            for lane in lanes
+            for chunk in lane.started
+            if chunk in self._tasks and not (but_held and chunk.is_held)
+        ]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -206,7 +288,7 @@ class LaneRunner:
         pause = lane.should_pause()
         if pause != lane.paused:
             lane.paused = pause
-            self._client.set_paused(TopicPartition(lane.topic, lane.partition), pause)
+            self._client.set_paused(where_is(lane), pause)
 
     async def _deliver(self, lane: Lane, chunk: Chunk) -> None:
         try:
@@ -217,3 +299,5 @@ class LaneRunner:
         finally:
             self._tasks.pop(chunk, None)
             lane.end(chunk)
+            if lane.frozen and not lane.closed:
+                lane.put_back(chunk)

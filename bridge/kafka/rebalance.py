@@ -41,6 +41,7 @@ class Rebalance:
         self._started = metrics.counter("otelcol_kafka_receiver_partition_start", labels)
         self._closed = metrics.counter("otelcol_kafka_receiver_partition_close", labels)
         self._expired = metrics.counter("bridge_kafka_receiver_expired_records", labels)
+        self._resumed = metrics.counter("bridge_kafka_receiver_partitions_resumed", labels)
         self._skipped = metrics.counter("bridge_kafka_receiver_skipped_records", labels)
         # What changes: when the last rebalances were.
         self._recent: deque[float] = deque(maxlen=UNSTABLE_PER_MINUTE + 1)
@@ -71,6 +72,10 @@ class Rebalance:
     def lost(self, lane: Lane, records: int) -> None:
         """*records* of a partition expired before anybody had delivered them."""
         self._expired.add(records)
+
+    def resumed(self) -> None:
+        """A partition came back in the very next generation, with all that is held of it."""
+        self._resumed.add()
 
     def skipped(self, lane: Lane) -> None:
         """Somebody at a shell had a record skipped."""

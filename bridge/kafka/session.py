@@ -11,14 +11,14 @@ from aiokafka import TopicPartition
 
 from bridge.core import Clock, Deadline, DeliveryError, Metrics, State, Status
 from bridge.flow import Column, Lane
-from bridge.kafka.beginning import Beginning, InitialOffset, choose_beginning
+from bridge.kafka.beginning import InitialOffset
 from bridge.kafka.commit import Committer
 from bridge.kafka.consumer import ConsumerClient, Fetching, Membership, Subscription
 from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.lane_figures import LaneFigures
-from bridge.kafka.lane_runner import LaneHandler, LaneRunner, Windows
+from bridge.kafka.lane_runner import LaneHandler, LaneRunner, Windows, where_is
+from bridge.kafka.opening import Looking, Opener
 from bridge.kafka.poller import Poller
-from bridge.kafka.read_back import Unfinished, find_context
 from bridge.kafka.rebalance import Rebalance
 from bridge.kafka.skipping import read_skips
 from bridge.kafka.trouble import Troubles
@@ -33,9 +33,6 @@ ABSENT_INTERVAL_S = 2.0
 
 SKIPS_INTERVAL_S = 3.0
 """Seconds between looks for skip requests, while a partition is held."""
-
-RETRY_INTERVAL_S = 1.0
-"""Seconds before a failed look at offsets is repeated; a partition does not read meanwhile."""
 
 LEAVE_RESERVE_S = 3.0
 """Seconds of a stop's deadline that are kept for committing and leaving the group."""
@@ -105,6 +102,15 @@ class Session:
             guard=guard_of(options.connection["bootstrap_servers"]),
         )
         self._rebalance = Rebalance(self, metrics, options.name, clock)
+        self._opener = Opener(
+            self._client,
+            handler,
+            Looking(options.connection, options.initial, options.islands),
+            self._rebalance,
+            troubles,
+            clock,
+            self._reopen,
+        )
         # What changes: what runs, and who asked for the end.
         self.epoch = epoch
         self.phase: Phase = "starting"
@@ -114,6 +120,7 @@ class Session:
         self._loops: set[asyncio.Task[None]] = set()
         self._stop_asked = asyncio.Event()
         self._deadline: Deadline | None = None
+        self._generation = -1
 
     async def run(self) -> None:
         """
@@ -155,10 +162,21 @@ class Session:
         """The group gave us *partitions*. Called by aiokafka's listener; waits for nothing."""
         if self._runner is None or self._group is None or self._stop_asked.is_set():
             return
-        lanes = self._runner.assign(partitions)
+        runner = self._runner
+        before, self._generation = self._generation, self._client.generation
+        back: list[Lane] = []
+        if 0 <= before == self._generation - 1:
+            # Nobody else was given these since: what we hold of them is still the truth.
+            back = [lane for where, lane in runner.frozen.items() if where in partitions]
+        for lane in back:
+            runner.resume(lane)
+        runner.close(runner.frozen.values())
+        lanes = runner.assign(partitions - {where_is(lane) for lane in back})
         self._troubles.well("group")
         if lanes:
-            self._begin(self._open(self._runner, lanes))
+            self._begin(self._opener.open(runner, lanes))
+        if back:
+            self._begin(self._opener.resume(runner, back))
 
     async def revoke(self) -> None:
         """The group takes everything back; bounded by the revoke budget."""
@@ -169,7 +187,7 @@ class Session:
         deadline = Deadline.after(options.revoke_timeout_s, self._clock)
         # The group waits for the rebalance timeout: the commit must not take all that is left.
         left_s = options.membership.rebalance_timeout_s - options.revoke_timeout_s
-        await self._give_up(lanes, deadline, left_s / 2)
+        await self._give_up(lanes, deadline, left_s / 2, for_good=False)
 
     async def _live(self, runner: LaneRunner) -> None:
         poller = Poller(self._client, runner, self._troubles, self._clock, self._reopen)
@@ -184,6 +202,7 @@ class Session:
         await self._stop_asked.wait()
         assert self._deadline is not None  # noqa: S101 - set before the event
         polling.cancel()
+        runner.close(runner.frozen.values())
         reserve_s = min(LEAVE_RESERVE_S, self._deadline.remaining_s / 2)
         drained = Deadline(self._deadline.at - reserve_s, self._clock)
         await self._give_up(list(runner.lanes.values()), drained, max(1.0, reserve_s / 2))
@@ -198,73 +217,35 @@ class Session:
         task.add_done_callback(self._loops.discard)
         return task
 
-    async def _give_up(self, lanes: list[Lane], deadline: Deadline, commit_s: float) -> None:
+    async def _give_up(
+        self, lanes: list[Lane], deadline: Deadline, commit_s: float, *, for_good: bool = True
+    ) -> None:
         """
         Finish what is in flight in *lanes* until *deadline*, commit, and end their assignment.
 
-        The commit gets *commit_s* seconds; what it does not bring through comes again.
+        The commit gets *commit_s* seconds; what it does not bring through comes again. Unless it is
+        *for_good*, lanes of which a stage holds records wait for the next assignment.
         """
         runner = self._runner
         assert runner is not None  # noqa: S101 - lanes come from it
         try:
-            await runner.drain(lanes, deadline)
+            await (runner.drain if for_good else runner.freeze)(lanes, deadline)
             async with asyncio.timeout(commit_s):
                 await self._commit(lanes)
         except TimeoutError:
             log.warning("kafka_last_commit_unanswered", timeout_s=commit_s)
         finally:
-            runner.close(lanes)
-            for lane in lanes:
+            gone = [lane for lane in lanes if lane not in runner.frozen.values()]
+            runner.close(gone)
+            for lane in gone:
                 self._troubles.well(f"{lane.topic}/{lane.partition}")
-
-    async def _open(self, runner: LaneRunner, lanes: list[Lane]) -> None:
-        """Find out where to begin with each of *lanes*, for as long as they are ours."""
-        while waiting := [lane for lane in lanes if not lane.closed and not lane.opened]:
-            where = {TopicPartition(lane.topic, lane.partition): lane for lane in waiting}
-            try:
-                beginnings, contexts = await self._beginnings(where)
-            except (kafka.KafkaError, OSError) as error:
-                self._troubles.raised("offsets", error, what="look where to begin")
-                await self._clock.sleep(RETRY_INTERVAL_S)
-                continue
-            self._troubles.well("offsets")
-            for partition, lane in where.items():
-                if lane.closed:
-                    continue
-                beginning = beginnings[partition]
-                _log_beginning(lane, beginning)
-                self._rebalance.lost(lane, beginning.lost_records)
-                lane.open(beginning.start, beginning.islands, contexts.get(partition))
-                self._client.seek(partition, lane.position)
-                runner.opened(lane)
-
-    async def _beginnings(
-        self, lanes: Mapping[TopicPartition, Lane]
-    ) -> tuple[dict[TopicPartition, Beginning], dict[TopicPartition, int]]:
-        """Where to begin with each, and where to read from if some stage wants to see before it."""
-        committed = await self._client.committed(lanes)
-        bounds = await self._client.log_bounds(lanes)
-        beginnings, wanted = {}, {}
-        for partition, lane in lanes.items():
-            commit = committed.get(partition)
-            beginning = beginnings[partition] = choose_beginning(
-                commit,
-                *bounds[partition],
-                self._options.initial,
-                use_islands=self._options.islands,
-            )
-            back_s = self._handler.read_back_s(lane)
-            if commit is not None and back_s > 0:
-                wanted[partition] = Unfinished(beginning.start, *bounds[partition], back_s)
-        contexts = await find_context(self._options.connection, wanted) if wanted else {}
-        return beginnings, contexts
 
     def _reopen(self, partitions: list[TopicPartition]) -> None:
         """The log does not have what we wanted to read: look where to begin again."""
         runner = self._runner
         assert runner is not None  # noqa: S101 - asked by its poller
         runner.close([runner.lanes[partition] for partition in partitions])
-        self._begin(self._open(runner, runner.assign(partitions)))
+        self._begin(self._opener.open(runner, runner.assign(partitions)))
 
     async def _follow_topics(self, poller: Poller) -> None:
         """Join with the topics that exist, and again when that changes."""
@@ -369,13 +350,3 @@ class Session:
         lane.release(offset)
         if not lane.stuck:
             self._troubles.well(f"{lane.topic}/{lane.partition}")
-
-
-def _log_beginning(lane: Lane, beginning: Beginning) -> None:
-    where = {"topic": lane.topic, "partition": lane.partition, "offset": beginning.start}
-    if beginning.lost_records:
-        log.error("kafka_records_expired", **where, records=beginning.lost_records)
-    if beginning.reset:
-        log.error("kafka_offset_beyond_log", **where)
-    if beginning.islands_refused:
-        log.info("kafka_islands_discarded", **where, reason=beginning.islands_refused)

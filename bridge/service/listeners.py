@@ -26,6 +26,21 @@ class Listeners:
         for listener in self._listeners:
             listener.partition_assigned(partition)
 
+    def partition_frozen(self, partition: Custody) -> None:
+        """The assignment of *partition* is about to end."""
+        for listener in self._listeners:
+            listener.partition_frozen(partition)
+
+    async def wait_partition_quiet(self, partition: Custody) -> None:
+        """Wait until nothing of *partition* is under way behind any of them."""
+        for listener in self._listeners:
+            await listener.wait_partition_quiet(partition)
+
+    def partition_resumed(self, partition: Custody) -> None:
+        """*partition* came back."""
+        for listener in self._listeners:
+            listener.partition_resumed(partition)
+
     def partition_revoked(self, partition: Custody) -> None:
         """The assignment of *partition* ended."""
         for listener in self._listeners:

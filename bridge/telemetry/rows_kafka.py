@@ -128,6 +128,12 @@ KAFKA_RECEIVER = (
         *("receiver", "topic", "partition"),
     ),
     row("bridge_kafka_receiver_rebalances", COUNTER, "Assignments of the group.", "receiver"),
+    row(
+        "bridge_kafka_receiver_partitions_resumed",
+        COUNTER,
+        "Partitions that a rebalance gave back at once, with what a sampler holds of them.",
+        "receiver",
+    ),
     row("bridge_kafka_receiver_commits", COUNTER, "Commits that the broker took.", "receiver"),
     row(
         "bridge_kafka_receiver_commit_failures",

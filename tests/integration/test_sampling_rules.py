@@ -12,6 +12,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from bridge.config import load
+from bridge.core import Deadline, Histogram, SystemClock
+from bridge.service import Registry, Service
 from bridge.testing.backend import Backend
 from tests.bridge_process import BridgeProcess
 from tests.kafka_client import Kafka
@@ -135,3 +138,141 @@ async def test_rule_3_trace_with_a_committed_record_is_judged_on_all_of_it(
             await until_committed(kafka, group, topic, 2)
 
         assert {key(kept, 1): 1} == backend.book.span_ids
+
+
+SERVED = """
+receivers:
+  kafka:
+    brokers: ["{kafka}"]
+    group_id: "{group}"
+    client_id: "{name}"
+    heartbeat_interval: 300ms
+    revoke_timeout: 20s
+    autocommit: {{interval: 100ms}}
+    traces: {{topics: ["{topic}"]}}
+processors:
+  tail_sampling:
+    decision_wait: {wait}
+    policies:
+      - {{name: errors, type: status_code, status_code: {{status_codes: [ERROR]}}}}
+exporters:
+  otlp:
+    endpoint: "{backend}"
+    tls: {{insecure: true}}
+    # Attempts then end, and the sampler makes the next one.
+    retry_on_failure: {{enabled: false}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    traces: {{receivers: [kafka], processors: [tail_sampling], exporters: [otlp]}}
+"""
+
+
+@asynccontextmanager
+async def serving(**values: Any) -> AsyncIterator[Service]:
+    """A bridge in this process, so that a rebalance does not wait for another one to start."""
+    values = {"name": "bridge", "wait": "10s", **values}
+    service = Service(load([f"yaml:{SERVED.format(**values)}"], [], Registry(), {}))
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.stop(Deadline.after(10.0, SystemClock()))
+
+
+def figure(service: Service, name: str) -> float:
+    """The sum of a counter or gauge over its labels."""
+    return sum(
+        float(one() if callable(one) else one.value)
+        for family in service.metrics.families()
+        if family.spec.name == name
+        for one in family.series.values()
+        if not isinstance(one, Histogram)
+    )
+
+
+async def spread(kafka: Kafka, topic: str, partitions: int, traces: int) -> set[bytes]:
+    """Traces with an error, of now, over all partitions; the keys of their spans."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    await producer.start()
+    try:
+        for trace in range(1, traces + 1):
+            body = span(trace, 1) + span(trace, 2, failed=True)
+            await producer.send(topic, body, partition=trace % partitions)
+        await producer.flush()
+    finally:
+        await producer.stop()
+    return {key(trace, number) for trace in range(1, traces + 1) for number in (1, 2)}
+
+
+async def test_rule_6_partition_that_comes_back_goes_on_with_what_is_held(kafka: Kafka) -> None:
+    """
+    A member joins: partitions that stay are not read again, the others are by their new owner, and
+    every trace comes out once.
+    """
+    topic, group = await kafka.create_topic(partitions=4), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic}
+    async with Backend() as backend:
+        where["backend"] = backend.grpc_endpoint
+        async with serving(**where, name="first") as first:
+            wanted = await spread(kafka, topic, 4, 80)
+            undecided = "bridge_processor_tail_sampling_undecided_traces"
+            await until(lambda: figure(first, undecided) == 80)
+            async with serving(**where, name="second") as second:
+                resumed = "bridge_kafka_receiver_partitions_resumed"
+                await until(lambda: figure(first, resumed) == 2)
+                await until(lambda: figure(second, undecided) == 40)
+                assert figure(first, undecided) == 40
+                assert backend.book.span_ids == {}
+                await until(lambda: wanted <= backend.book.span_ids.keys())
+                assert figure(first, "bridge_processor_tail_sampling_replayed_records") == 0
+
+        assert dict.fromkeys(wanted, 1) == backend.book.span_ids
+
+
+@pytest.mark.parametrize("answer", ["away", "hanging"])
+async def test_rule_6_rebalance_waits_for_deliveries_in_flight_only(
+    kafka: Kafka, answer: str
+) -> None:
+    """Neither undecided traces nor a backend that is away hold a rebalance up; a delivery does."""
+    topic, group = await kafka.create_topic(partitions=2), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic}
+    async with Backend() as backend:
+        where["backend"] = "127.0.0.1:1" if answer == "away" else backend.grpc_endpoint
+        backend.hold()
+        async with serving(**where, name="first", wait="300ms") as first:
+            wanted = await spread(kafka, topic, 2, 20)
+            held = "bridge_processor_tail_sampling_undelivered_bytes"
+            await until(lambda: figure(first, held) > 0)
+            began_s = time.monotonic()
+            async with serving(**where, name="second", wait="300ms") as second:
+                joined = "otelcol_kafka_receiver_partition_start"
+                if answer == "hanging":
+                    await asyncio.sleep(4.0)
+                    assert figure(second, joined) == 0
+                    backend.release()
+                await until(lambda: figure(second, joined) == 1)
+                assert time.monotonic() - began_s < 15.0
+                if answer == "hanging":
+                    await until(lambda: wanted <= backend.book.span_ids.keys())
+
+        expected = {1} if answer == "hanging" else set()
+        assert set(backend.book.span_ids.values()) == expected
+
+
+async def test_rule_6_orderly_stop_leaves_undecided_traces_to_replay(kafka: Kafka) -> None:
+    """What Kafka has is not decided early at the end: the next process decides it in full."""
+    topic, group = await kafka.create_topic(partitions=1), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic}
+    async with Backend() as backend:
+        where["backend"] = backend.grpc_endpoint
+        async with serving(**where, wait="1h") as first:
+            wanted = await spread(kafka, topic, 1, 10)
+            undecided = "bridge_processor_tail_sampling_undecided_traces"
+            await until(lambda: figure(first, undecided) == 10)
+        assert backend.book.span_ids == {}
+        assert (await kafka.committed(group, topic)).get(0, 0) == 0
+        async with serving(**where, wait="500ms"):
+            await until_committed(kafka, group, topic, 10)
+
+        assert dict.fromkeys(wanted, 1) == backend.book.span_ids

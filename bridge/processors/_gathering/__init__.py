@@ -9,12 +9,13 @@ from bridge.processors._gathering.apart import traces_of
 from bridge.processors._gathering.cache import DecisionCache
 from bridge.processors._gathering.deciding import Bounds, Caches, Decider
 from bridge.processors._gathering.decision import Decision, Judge, KeepAll
+from bridge.processors._gathering.delivering import Delivery
 from bridge.processors._gathering.engine import Engine
 from bridge.processors._gathering.lane import Lane, Moment, Waits
 from bridge.processors._gathering.native import compiled
 from bridge.processors._gathering.request import framed_spans, request_grouped, request_in_order
 from bridge.processors._gathering.schema import Field, Reader, make_reader
-from bridge.processors._gathering.stage import Delivery, Gathering
+from bridge.processors._gathering.stage import Gathering
 from bridge.processors._gathering.telemetry import CAUSES, Shared, Telemetry
 from bridge.processors._gathering.trace import Parts, Trace
 

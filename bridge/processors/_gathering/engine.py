@@ -148,14 +148,16 @@ class Engine:
 
     @property
     def has_kept(self) -> bool:
-        """Whether a sampled trace waits for delivery."""
-        return any(lane.kept for lane in self.lanes.values())
+        """Whether a sampled trace waits for delivery that may be delivered."""
+        return any(lane.kept and not lane.frozen for lane in self.lanes.values())
 
     def take_kept(self, bytes_max: int) -> Taken:
         """Sampled traces to deliver together, of *bytes_max* in all, or one that is larger."""
         taken: Taken = []
         size = 0
         for place, lane in list(self.lanes.items()):
+            if lane.frozen:
+                continue
             while lane.kept and (not taken or size + lane.kept[0].size_bytes <= bytes_max):
                 trace = lane.kept.popleft()
                 size += trace.size_bytes
@@ -179,6 +181,11 @@ class Engine:
                 lane.kept.appendleft(trace)
             else:
                 self._account.count(Column.RETURNED, trace.spans)
+
+    def still_wanted(self, taken: Taken) -> Taken:
+        """What of *taken* may be delivered still; what is of frozen or lost partitions is not."""
+        self.give_back([entry for entry in taken if entry[0].frozen or entry[0].ended])
+        return [entry for entry in taken if not (entry[0].frozen or entry[0].ended)]
 
     def delivered(self, taken: Taken) -> None:
         """The traces have arrived downstream."""
@@ -204,12 +211,29 @@ class Engine:
             if lane.belongs_to(custody):
                 self._forget(self.lanes.pop(place))
 
+    def freeze(self, custody: Custody) -> None:
+        """Pass on nothing more of a partition, and let no time pass for it."""
+        for lane in self._lanes_of(custody):
+            lane.frozen = True
+
+    def thaw(self, custody: Custody) -> None:
+        """Go on with a frozen partition."""
+        for lane in self._lanes_of(custody):
+            lane.frozen = False
+
+    def is_under_way(self, custody: Custody) -> bool:
+        """Whether an attempt to deliver something of a partition is under way."""
+        return any(lane.under_way for lane in self._lanes_of(custody))
+
     def take_abandoned(self) -> list[HeldBatch]:
         """Batches of assignments that ended, once: they will come again."""
         abandoned, self._abandoned = self._abandoned, []
         return abandoned
 
     # Helpers.
+
+    def _lanes_of(self, custody: Custody) -> list[Lane]:
+        return [lane for lane in self.lanes.values() if lane.belongs_to(custody)]
 
     def _lane(self, batch: Batch) -> Lane:
         custody = batch.origin.custody
@@ -226,7 +250,7 @@ class Engine:
         return lane
 
     def _let_pass(self, lane: Lane) -> None:
-        if lane.custody is None or not self._by_record_time:
+        if not lane.frozen and (lane.custody is None or not self._by_record_time):
             lane.advance(int(self._decider.now.steady_s * 1000))
             self._decider.decide_due(lane)
 

@@ -64,13 +64,16 @@ class Lane:
         self._waits = waits
         self._grain_ms = waits.grain_ms
         # What changes: the traces, when they are due, what was sampled and waits for delivery,
-        # whose records these are, and the clock.
+        # whose records these are, the clock, whether the partition is ours no more, or perhaps, and
+        # how many attempts to deliver some of it are under way.
         self.traces: dict[bytes, Trace] = {}
         self.due: deque[Bucket] = deque()
         self.rooted: deque[Bucket] = deque()
         self.kept: deque[Trace] = deque()
         self.batches: dict[HeldBatch, None] = {}
         self.clock_ms = 0
+        self.frozen = self.ended = False
+        self.under_way = 0
         self._latest: Bucket | None = None
         self._latest_ms = -1
         self.next_due_ms = NEVER
@@ -133,7 +136,8 @@ class Lane:
         return None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything: the assignment ended."""
+        self.ended = True
         for trace in self.traces.values():
             trace.decided = True
         for held in (self.traces, self.due, self.rooted, self.kept, self.batches):

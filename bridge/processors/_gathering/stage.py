@@ -1,7 +1,6 @@
-"""The stage around the engine: it waits, delivers, tries again, and tells custodies and callers."""
+"""The stage around the engine: it waits, and tells custodies and callers what was decided."""
 
 import asyncio
-from dataclasses import dataclass
 
 import structlog
 
@@ -11,24 +10,18 @@ from bridge.core import (
     Custody,
     Deadline,
     DeliveryError,
-    Denied,
     Interrupted,
-    Origin,
     Overloaded,
-    Permanent,
     Receipt,
-    Retryable,
     Settings,
-    Signal,
     Stage,
     State,
     Status,
     SteadyWall,
 )
-from bridge.flow import Backoff, Health
-from bridge.processors._gathering.engine import Engine, Taken
+from bridge.processors._gathering.delivering import Deliverer, Delivery
+from bridge.processors._gathering.engine import Engine
 from bridge.processors._gathering.lane import Moment
-from bridge.processors._gathering.request import request_grouped
 from bridge.processors._gathering.state import show_state
 from bridge.processors._gathering.telemetry import Telemetry
 from bridge.processors._gathering.trace import HeldBatch
@@ -37,23 +30,6 @@ log = structlog.get_logger()
 
 TICK_S = 0.2
 """Seconds between looks at the steady clock: decisions fall at most that much after their time."""
-
-RETRY = Backoff(initial_s=0.5, multiplier=2.0, spread=0.5, max_s=30.0, hint_max_s=60.0)
-"""Waits between attempts to deliver; exporters repeat by themselves, so this is for the rest."""
-
-_RETRY_DRAW = 0.5  # The exporters behind spread their attempts; here a steady wait will do.
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """
-    How sampled traces travel on.
-
-    `bytes_max` bounds one batch of them, `in_flight_max` how many are under way at a time.
-    """
-
-    bytes_max: int = 4 * 1024 * 1024
-    in_flight_max: int = 4
 
 
 class Gathering:
@@ -91,26 +67,26 @@ class Gathering:
         self._settings = settings
         self._clock = settings.clock
         self._wall = SteadyWall(settings.clock)
-        self._downstream = downstream
         self._delivery = delivery
+        self._deliverer = Deliverer(engine, telemetry, settings, downstream, self._act)
         self._drop_at_stop = drop_at_stop
         self._wait_for_room = wait_for_room
         self._read_back_s = read_back_s
-        self._health = Health(settings, "downstream")
         self._source = str(settings.id)
-        # What changes: the tasks that deliver and tick, who waits for room, how much is under way.
+        # What changes: the tasks that deliver and tick, who waits for room, the assignments that
+        # are frozen, and who waits for the end.
         self._tasks: list[asyncio.Task[None]] = []
         self._work = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._frozen: dict[int, object] = {}
         self._stopping = False
-        self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
         show_state(settings, telemetry, engine, self._now)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._engine!r}, {self._in_flight} in flight)"
+        return f"{type(self).__name__}({self._engine!r}, {self._deliverer.in_hand} in flight)"
 
     # The life of the stage.
 
@@ -143,7 +119,7 @@ class Gathering:
         if self._tasks:
             try:
                 async with asyncio.timeout(deadline.remaining_s):
-                    while self._engine.has_kept or self._in_flight:
+                    while self._engine.has_kept or self._deliverer.in_hand:
                         self._idle.clear()
                         await self._idle.wait()
             except TimeoutError:
@@ -177,8 +153,8 @@ class Gathering:
             self._act()
             return ACCEPTED
         await self._wait_room(batch)
-        if self._stopping:
-            raise Interrupted("stopping: the batch is given back to its source")
+        if self._gives_back(batch):
+            raise _given_back()
         held = self._engine.take(batch, self._now())
         custody = batch.origin.custody
         if custody is None and not batch.origin.durable:
@@ -204,8 +180,25 @@ class Gathering:
     def partition_assigned(self, partition: Custody) -> None:
         """Nothing to prepare: a lane is made by its first batch."""
 
+    def partition_frozen(self, partition: Custody) -> None:
+        """Keep what is held, pass on nothing of it, take nothing more."""
+        self._frozen[id(partition.assignment)] = partition.assignment
+        self._engine.freeze(partition)
+        self._room.set()
+
+    async def wait_partition_quiet(self, partition: Custody) -> None:
+        """Wait for the attempts to deliver traces of the partition that are under way."""
+        await self._deliverer.wait_quiet(partition)
+
+    def partition_resumed(self, partition: Custody) -> None:
+        """Go on with what is held."""
+        self._frozen.pop(id(partition.assignment), None)
+        self._engine.thaw(partition)
+        self._act()
+
     def partition_revoked(self, partition: Custody) -> None:
         """Forget the partition and end the deliveries that wait for it."""
+        self._frozen.pop(id(partition.assignment), None)
         self._engine.end_assignment(partition)
         self._act()
 
@@ -219,7 +212,7 @@ class Gathering:
     async def _wait_room(self, batch: Batch) -> None:
         """Wait while too much is undelivered; whoever has a deadline hears of it in time."""
         deadline = batch.origin.deadline
-        while self._crowded(batch) and not self._stopping:
+        while self._crowded(batch) and not self._gives_back(batch):
             self._room.clear()
             try:
                 async with asyncio.timeout(None if deadline is None else deadline.remaining_s):
@@ -228,6 +221,11 @@ class Gathering:
                 raise Overloaded(
                     f"{self._source} holds as much as it may: the backend takes too little"
                 ) from error
+
+    def _gives_back(self, batch: Batch) -> bool:
+        custody = batch.origin.custody
+        frozen = custody is not None and id(custody.assignment) in self._frozen
+        return self._stopping or frozen
 
     def _crowded(self, batch: Batch) -> bool:
         engine = self._engine
@@ -262,63 +260,10 @@ class Gathering:
                 self._work.clear()
                 await self._work.wait()
                 continue
-            self._in_flight += 1
             try:
-                await self._deliver_taken(taken)
+                await self._deliverer.deliver(taken)
             finally:
-                self._in_flight -= 1
                 self._act()
-
-    async def _deliver_taken(self, taken: Taken) -> None:
-        """Deliver sampled traces together; those that are refused are found by halving."""
-        spans = sum(trace.spans for _, trace in taken)
-        try:
-            await self._deliver_body(request_grouped(trace.parts for _, trace in taken), spans)
-        except Permanent as error:
-            if len(taken) > 1:
-                middle = len(taken) // 2
-                await self._deliver_taken(taken[:middle])
-                await self._deliver_taken(taken[middle:])
-                return
-            self._refuse(taken, error)
-        except asyncio.CancelledError:
-            self._engine.give_back(taken)
-            raise
-        else:
-            self._telemetry.delivered_spans.add(spans)
-            self._engine.delivered(taken)
-        self._act()
-
-    async def _deliver_body(self, body: bytes, spans: int) -> None:
-        """Deliver, again and again as long as that may help."""
-        batch = Batch(Signal.TRACES, body, spans, Origin(self._source))
-        failures = 0
-        while True:
-            try:
-                await self._downstream.deliver(batch)
-            except (Retryable, Denied) as error:
-                failures += 1
-                if isinstance(error, Denied):
-                    self._health.denied(error)
-                    wait_s = RETRY.max_s
-                else:
-                    self._health.failed(error, durable=True)
-                    wait_s = RETRY.wait_s(failures, error.retry_after_s, _RETRY_DRAW)
-                self._telemetry.delivery_retries.add()
-                await self._clock.sleep(wait_s)
-            else:
-                self._health.succeeded()
-                return
-
-    def _refuse(self, taken: Taken, error: Permanent) -> None:
-        for lane, trace in taken:
-            self._telemetry.refused_spans.add(trace.spans)
-            if lane.custody is None:
-                log.error(
-                    "sampled_trace_refused", trace_id=trace.trace_id.hex(), spans=trace.spans,
-                    reason=str(error),
-                )  # fmt: skip
-            self._engine.refused(trace, error)
 
     # Acting on what the engine decided.
 
@@ -337,7 +282,7 @@ class Gathering:
             _answer(held, _given_back())
         if engine.has_kept:
             self._work.set()
-        elif not self._in_flight:
+        elif not self._deliverer.in_hand:
             self._idle.set()
         if not engine.congested:
             self._room.set()

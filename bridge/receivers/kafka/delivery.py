@@ -106,6 +106,7 @@ class Delivery:
             except Exception:
                 # It was delivered once; not seeing it again must not hold up what was not.
                 log.exception("kafka_context_failed", topic=lane.topic, partition=lane.partition)
+            chunk.shown = True
             return
 
     async def _deliver_batch(

@@ -114,6 +114,21 @@ class KafkaReceiver:
         if (listener := self._listener_of(lane)) is not None:
             listener.partition_assigned(lane)
 
+    def lane_frozen(self, lane: Lane) -> None:
+        """Let the stages behind us keep what they hold, for now."""
+        if (listener := self._listener_of(lane)) is not None:
+            listener.partition_frozen(lane)
+
+    async def wait_lane_quiet(self, lane: Lane) -> None:
+        """Wait until nothing of *lane* is under way behind a stage that holds records."""
+        if (listener := self._listener_of(lane)) is not None:
+            await listener.wait_partition_quiet(lane)
+
+    def lane_resumed(self, lane: Lane) -> None:
+        """Let the stages behind us go on."""
+        if (listener := self._listener_of(lane)) is not None:
+            listener.partition_resumed(lane)
+
     def lane_closed(self, lane: Lane) -> None:
         """Close its books, and tell the stages behind us that want to know."""
         self._route_of(lane.topic).figures.account.forget(lane.items_in_flight)

@@ -320,3 +320,52 @@ def test_lane_context_that_cannot_be_read_is_left_out() -> None:
     lane.admit(_records([0], fault=Malformed("broken")))
 
     assert (lane.start_next(), lane.context_records) == (None, 0)
+
+
+def test_lane_frozen_keeps_what_waits_and_what_is_held() -> None:
+    """Nothing starts, results count, and what ended undelivered waits again in its place."""
+    lane = _lane()
+    lane.admit(_records(range(12)))
+    held, broken = lane.start_next(), lane.start_next()
+    assert held is not None
+    assert broken is not None
+    lane.hold([0, 1, 2])
+    lane.freeze()
+    lane.drain()
+    lane.finish([0, 4])
+    lane.end(broken)
+    lane.put_back(broken)
+
+    assert lane.start_next() is None
+    assert lane.should_pause()
+    assert not lane.caught_up()
+    assert lane.book.committed == 1
+
+    lane.thaw(9)
+
+    assert _starts(lane) == [[3, 5], [6, 7, 8]]
+    assert (lane.epoch, lane.window_bytes) == (9, 80)
+    assert held in lane.started
+
+
+def test_lane_puts_nothing_back_that_is_done() -> None:
+    """What was finished, or looked at, does not come again."""
+    lane = Lane("spans", 3, 1, LIMITS)
+    lane.open(1, context_start=0)
+    lane.admit(_records(range(2)))
+    context = lane.start_next()
+    assert context is not None
+    lane.freeze()
+    context.shown = True
+    lane.end(context)
+    lane.put_back(context)
+    lane.thaw(2)
+    (own,) = iter(lane.start_next, None)
+    lane.freeze()
+    lane.finish([1])
+    lane.end(own)
+    lane.put_back(own)
+    lane.thaw(3)
+
+    assert lane.start_next() is None
+    assert lane.window_bytes == 0

@@ -1,5 +1,6 @@
 """Fakes for the consuming half: a client that a test scripts, records, a handler."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class FakeClient:
     paused: dict[TopicPartition, bool] = field(default_factory=dict)
     committed_offsets: dict[TopicPartition, Committed] = field(default_factory=dict)
     broken: str = ""
+    generation: int = 1
 
     async def poll(
         self, partitions: Iterable[TopicPartition], timeout_s: float, records_max: int
@@ -95,6 +97,7 @@ class FakeHandler:
     delivered: list[int] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     back_s: float = 0.0
+    loud: asyncio.Event | None = None
 
     def read(self, lane: Lane, records: Sequence[SourceRecord]) -> list[ReadRecord]:
         return as_read(records)
@@ -111,6 +114,16 @@ class FakeHandler:
 
     def lane_opened(self, lane: Lane) -> None:
         self.events.append(f"opened {lane.topic}/{lane.partition} {lane.epoch}")
+
+    def lane_frozen(self, lane: Lane) -> None:
+        self.events.append(f"frozen {lane.topic}/{lane.partition} {lane.epoch}")
+
+    async def wait_lane_quiet(self, lane: Lane) -> None:
+        if self.loud is not None:
+            await self.loud.wait()
+
+    def lane_resumed(self, lane: Lane) -> None:
+        self.events.append(f"resumed {lane.topic}/{lane.partition} {lane.epoch}")
 
     def lane_closed(self, lane: Lane) -> None:
         self.events.append(f"closed {lane.topic}/{lane.partition} {lane.epoch}")

@@ -198,3 +198,75 @@ async def test_runner_lanes_are_independent() -> None:
 
         assert handler.delivered == [0, 1, 2, 3, 4]
         assert client.paused == {ONE: True, TWO: False}
+
+
+async def _hold(lane: Lane, chunk: Chunk) -> None:
+    chunk.busy = True
+    lane.hold([entry.offset for entry in chunk.entries])
+    await asyncio.Event().wait()
+
+
+async def test_runner_freeze_keeps_lanes_that_are_held() -> None:
+    """What a stage holds is not broken off; a lane of which nothing is held ends."""
+    handler = FakeHandler(_hold)
+    async with _running(handler) as runner:
+        held, idle = runner.assign([ONE, TWO])
+        for lane in (held, idle):
+            lane.open(0)
+            runner.opened(lane)
+        runner.take(held, [record(0)])
+        await settle()
+        await runner.freeze([held, idle], Deadline.after(30.0, SystemClock()))
+
+        assert runner.frozen == {ONE: held}
+        assert runner.lanes == {TWO: idle}
+        assert (held.frozen, idle.frozen, len(held.started)) == (True, False, 1)
+
+        runner.resume(held)
+        runner.resumed(held)
+
+        assert (runner.frozen, runner.lanes[ONE], held.epoch) == ({}, held, 2)
+        assert handler.events[-1] == "resumed spans/0 2"
+        assert not held.draining
+
+
+async def test_runner_freeze_waits_for_what_is_under_way_behind_a_stage() -> None:
+    """Held records are not waited for, their deliveries downstream are, up to the deadline."""
+    handler = FakeHandler(_hold, loud=asyncio.Event())
+    async with _running(handler) as runner:
+        lane = _open(runner)
+        runner.take(lane, [record(0)])
+        await settle()
+        freeze = asyncio.ensure_future(runner.freeze([lane], Deadline.after(30.0, SystemClock())))
+        await settle()
+        assert not freeze.done()
+        assert handler.events[-1] == "frozen spans/0 1"
+        assert handler.loud is not None
+        handler.loud.set()
+        await freeze
+        handler.loud = asyncio.Event()
+        runner.resume(lane)
+        await runner.freeze([lane], Deadline.after(0.01, SystemClock()))
+
+        assert runner.frozen == {ONE: lane}
+        runner.close([lane])
+        assert runner.frozen == {}
+
+
+async def test_runner_freeze_gives_up_a_lane_that_was_broken_off() -> None:
+    """A stage whose delivery was cancelled half way holds only half: all of it comes again."""
+
+    async def work(lane: Lane, chunk: Chunk) -> None:
+        chunk.busy = True
+        if chunk.first == 0:
+            lane.hold([entry.offset for entry in chunk.entries])
+        await asyncio.Event().wait()
+
+    async with _running(FakeHandler(work)) as runner:
+        lane = _open(runner)
+        runner.take(lane, [record(0)])
+        runner.take(lane, [record(1)])
+        await settle()
+        await runner.freeze([lane], Deadline.after(0.01, SystemClock()))
+
+        assert (runner.frozen, lane.started) == ({}, ())

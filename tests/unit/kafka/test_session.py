@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.core import Deadline, State, Status
-from bridge.flow import Lane, LaneLimits
-from bridge.kafka import SourceOptions, Subscription, Troubles, Windows
+from bridge.flow import Chunk, Lane, LaneLimits
+from bridge.kafka import SourceOptions, Subscription, Troubles, Windows, opening
 from bridge.kafka import session as module
 from bridge.kafka.consumer import Committed, Fetching, Membership
 from bridge.kafka.lane_figures import LaneFigures
@@ -308,7 +308,7 @@ async def test_session_reads_back_for_stages_that_want_it(
         asked.append(wanted)
         return {ONE: 1}
 
-    monkeypatch.setattr(module, "find_context", find)
+    monkeypatch.setattr(opening, "find_context", find)
     client.committed_offsets = {ONE: Committed(3, "")}
     async with Rig(client) as rig:
         rig.handler.back_s = 35.0
@@ -318,3 +318,70 @@ async def test_session_reads_back_for_stages_that_want_it(
         assert asked == [{ONE: Unfinished(3, 0, 10, 35.0)}]
         assert sorted(client.seeks) == [(ONE, 1), (TWO, 0)]
         assert rig.lane().book.committed == 3
+
+
+async def _held(rig: Rig) -> Lane:
+    """A lane with two records that a stage holds, and one that waits."""
+
+    async def hold(lane: Lane, chunk: Chunk) -> None:
+        chunk.busy = True
+        lane.hold([entry.offset for entry in chunk.entries])
+        await asyncio.Event().wait()
+
+    rig.handler.work = hold
+    rig.session.assign(frozenset({ONE}))
+    await settle(60)
+    lane = rig.lane()
+    assert rig.session._runner is not None
+    rig.session._runner.take(lane, [record(0), record(1)])
+    await settle()
+    return lane
+
+
+async def test_session_resumes_a_partition_that_comes_back_at_once(client: Client) -> None:
+    """In the very next generation nobody else can have had it: what is held goes on."""
+    client.committed_offsets = {ONE: Committed(0, "")}
+    async with Rig(client) as rig:
+        lane = await _held(rig)
+        await rig.session.revoke()
+        assert not lane.closed
+        client.generation += 1
+        rig.session.assign(frozenset({ONE, TWO}))
+        await settle(60)
+
+        assert rig.lane() is lane
+        assert (lane.frozen, lane.epoch, client.seeks[-2:]) == (False, 6, [(TWO, 0), (ONE, 2)])
+        assert rig.metrics.value("bridge_kafka_receiver_partitions_resumed") == 1
+        assert "closed spans/0 5" not in rig.handler.events
+
+
+@pytest.mark.parametrize("why", ["generation", "elsewhere", "commit", "log"])
+async def test_session_drops_what_may_not_be_the_truth(client: Client, why: str) -> None:
+    """Somebody else may have had the partition, or the log is another: all is read again."""
+    client.committed_offsets = {ONE: Committed(0, "")}
+    async with Rig(client) as rig:
+        lane = await _held(rig)
+        await rig.session.revoke()
+        client.generation += 2 if why == "generation" else 1
+        if why == "commit":
+            client.committed_offsets = {ONE: Committed(1, "")}
+        if why == "log":
+            client.bounds = {**client.bounds, ONE: (0, 1)}
+        rig.session.assign(frozenset({TWO} if why == "elsewhere" else {ONE}))
+        await settle(60)
+
+        assert lane.closed
+        assert rig.session._runner is not None
+        assert lane not in rig.session._runner.lanes.values()
+        assert any(event.startswith("closed spans/0") for event in rig.handler.events)
+        assert rig.metrics.value("bridge_kafka_receiver_partitions_resumed") == 0
+
+
+async def test_session_end_gives_up_what_is_frozen(client: Client) -> None:
+    """A consumer that ends while its partitions are away leaves nothing behind."""
+    async with Rig(client) as rig:
+        lane = await _held(rig)
+        await rig.session.revoke()
+
+    assert lane.closed
+    assert rig.handler.events[-1] == "closed spans/0 5"

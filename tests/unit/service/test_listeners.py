@@ -34,6 +34,15 @@ class Hearing(Part):
     def partition_assigned(self, partition: Custody) -> None:
         self.heard.append(("assigned", self.name, partition.epoch))
 
+    def partition_frozen(self, partition: Custody) -> None:
+        self.heard.append(("frozen", self.name, partition.epoch))
+
+    async def wait_partition_quiet(self, partition: Custody) -> None:
+        self.heard.append(("waited", self.name, partition.epoch))
+
+    def partition_resumed(self, partition: Custody) -> None:
+        self.heard.append(("resumed", self.name, partition.epoch))
+
     def partition_revoked(self, partition: Custody) -> None:
         self.heard.append(("revoked", self.name, partition.epoch))
 
@@ -69,18 +78,24 @@ def built(processors: str, other: str = "") -> HearingSource:
 @pytest.mark.parametrize(
     "other", ["", "traces/two: {receivers: [kafka], processors: [step], exporters: [out]}"]
 )
-def test_listener_hears_wherever_it_stands(processors: str, other: str) -> None:
+async def test_listener_hears_wherever_it_stands(processors: str, other: str) -> None:
     """Neither stages before it nor a fan-out keep partitions from it."""
     source = built(processors, other)
     listener = source.diary.built["receivers/kafka"].settings.listeners[Signal.TRACES]
 
     listener.partition_assigned(FakeCustody(epoch=3))
-    listener.partition_revoked(FakeCustody(epoch=3))
+    listener.partition_frozen(FakeCustody(epoch=3))
+    await listener.wait_partition_quiet(FakeCustody(epoch=3))
+    listener.partition_resumed(FakeCustody(epoch=4))
+    listener.partition_revoked(FakeCustody(epoch=4))
 
     assert listener.read_back_s == 7.0
     assert source.heard == [
         ("assigned", "processors/probe@traces", 3),
-        ("revoked", "processors/probe@traces", 3),
+        ("frozen", "processors/probe@traces", 3),
+        ("waited", "processors/probe@traces", 3),
+        ("resumed", "processors/probe@traces", 4),
+        ("revoked", "processors/probe@traces", 4),
     ]
 
 

@@ -348,6 +348,100 @@ async def test_stage_forgets_a_partition_whose_delivery_is_cancelled() -> None:
         assert bench.rig.engine.undecided == 0
 
 
+async def test_stage_frozen_partition_is_kept_and_goes_on() -> None:
+    """Nothing of it is passed on or taken, undecided traces stay, and it resumes as it was."""
+    async with running(A) as bench:
+        held = bench.deliver(bench.records(request((A, 1), (B, 2))))
+        await settle()
+        bench.stage.partition_frozen(bench.custody)
+        bench.custody.at_end = False
+        with pytest.raises(Interrupted):
+            await bench.stage.deliver(bench.records(request((C, 3)), at_s=10.1))
+        await bench.clock.advance(60.0)
+        assert not held.done()
+        assert bench.rig.engine.undecided == 2
+        bench.offset -= 1
+        bench.stage.partition_resumed(bench.custody)
+        bench.deliver(bench.records(request((C, 3)), at_s=10.1))
+        await settle()
+
+        assert held.done()
+        assert bench.came_out == [(A, 1)]
+
+
+async def test_stage_frozen_partition_delivers_no_decided_trace() -> None:
+    """What is decided waits until the partition is ours again; other partitions go on."""
+    async with running(delivery=Delivery(in_flight_max=1)) as bench:
+        bench.downstream.hold()
+        bench.deliver(bench.records(request((A, 1))))
+        bench.deliver(bench.records(request((B, 2)), at_s=10.1))
+        await settle()
+        bench.deliver(bench.records(b"", at_s=30.0))
+        await settle()
+        bench.stage.partition_frozen(bench.custody)
+        bench.downstream.release()
+        await settle()
+        other = Batch(Signal.TRACES, request((C, 3)), 1, otlp_origin(bench.clock))
+        await bench.stage.deliver(other)
+        await bench.clock.advance(11.0)
+        assert bench.came_out == [(A, 1), (C, 3)]
+        bench.stage.partition_resumed(bench.custody)
+        await settle()
+
+        assert bench.came_out == [(A, 1), (C, 3), (B, 2)]
+
+
+async def test_stage_quiet_waits_for_attempts_and_for_nothing_else() -> None:
+    """A rebalance waits for deliveries in flight, not for undecided traces nor for a backoff."""
+    async with running() as bench:
+        bench.downstream.hold()
+        bench.deliver(bench.records(request((A, 1))))
+        bench.deliver(bench.records(request((B, 2)), at_s=10.1))
+        await settle()
+        bench.stage.partition_frozen(bench.custody)
+        quiet = asyncio.create_task(bench.stage.wait_partition_quiet(bench.custody))
+        await settle()
+        assert not quiet.done()
+        bench.downstream.release()
+        await settle()
+
+        assert quiet.done()
+        assert bench.custody.finished == [0]
+        assert bench.rig.engine.undecided == 1
+
+
+async def test_stage_quiet_does_not_wait_for_a_backend_that_is_away() -> None:
+    """Between two attempts nothing is under way; traces of a lost partition are not sent then."""
+    downstream = FakeStage(Unavailable("away"))
+    async with running(downstream=downstream) as bench:
+        bench.deliver(bench.records(request((A, 1))))
+        bench.deliver(bench.records(b"", at_s=10.1))
+        await settle()
+        bench.stage.partition_frozen(bench.custody)
+        await bench.stage.wait_partition_quiet(bench.custody)
+        bench.stage.partition_revoked(bench.custody)
+        assert "0 in flight" in repr(bench.stage)
+        await bench.clock.advance(60.0)
+
+        assert bench.came_out == []
+
+
+async def test_stage_frozen_partition_waits_for_no_room() -> None:
+    """A batch that waits for a slow backend is given back at once, and its records come again."""
+    async with running(bounds=Bounds(10_000, 500)) as bench:
+        bench.downstream.hold()
+        bench.deliver(bench.records(request(*((A, number) for number in range(20)))))
+        bench.deliver(bench.records(b"", at_s=10.1))
+        await settle()
+        waiting = bench.deliver(bench.records(request((B, 1)), at_s=10.2))
+        await settle()
+        assert not waiting.done()
+        bench.stage.partition_frozen(bench.custody)
+        await settle()
+
+        assert isinstance(waiting.exception(), Interrupted)
+
+
 async def test_stage_forgets_a_partition_that_was_closed() -> None:
     """Also if nobody told: the custody knows."""
     async with running() as bench:

@@ -22,6 +22,15 @@ class Listening:
     def partition_assigned(self, partition: Custody) -> None:
         self.heard.append(("assigned", partition.epoch))
 
+    def partition_frozen(self, partition: Custody) -> None:
+        self.heard.append(("frozen", partition.epoch))
+
+    async def wait_partition_quiet(self, partition: Custody) -> None:
+        self.heard.append(("waited", partition.epoch))
+
+    def partition_resumed(self, partition: Custody) -> None:
+        self.heard.append(("resumed", partition.epoch))
+
     def partition_revoked(self, partition: Custody) -> None:
         self.heard.append(("revoked", partition.epoch))
 
@@ -41,25 +50,33 @@ def _make(
     return receiver
 
 
-def test_receiver_tells_stages_of_partitions() -> None:
+async def test_receiver_tells_stages_of_partitions() -> None:
     """A stage that keeps records for long hears when they begin and end to count."""
     listener = Listening()
     receiver = _make(listener=listener)
     lane, _ = started()
 
     receiver.lane_opened(lane)
+    receiver.lane_frozen(lane)
+    await receiver.wait_lane_quiet(lane)
+    receiver.lane_resumed(lane)
     receiver.lane_closed(lane)
 
     assert receiver.read_back_s(lane) == 7.0
-    assert listener.heard == [("assigned", 1), ("revoked", 1)]
+    assert [what for what, _ in listener.heard] == [
+        "assigned", "frozen", "waited", "resumed", "revoked",
+    ]  # fmt: skip
 
 
-def test_receiver_tells_no_others() -> None:
+async def test_receiver_tells_no_others() -> None:
     """A stage that does not care is left alone."""
     receiver = _make()
     lane, _ = started()
 
     receiver.lane_opened(lane)
+    receiver.lane_frozen(lane)
+    await receiver.wait_lane_quiet(lane)
+    receiver.lane_resumed(lane)
     receiver.lane_closed(lane)
     assert receiver.read_back_s(lane) == 0.0
 
