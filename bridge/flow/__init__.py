@@ -7,6 +7,7 @@ Deciding modules (accumulator, backoff) are synchronous and pure; the stages aro
 from bridge.flow.accumulator import Limits, Reason
 from bridge.flow.admission import ByteBudget
 from bridge.flow.batching import Batching, Grouping
+from bridge.flow.chunks import Chunk, LaneLimits, ReadRecord
 from bridge.flow.compression import Compression, compress, compress_now, decompress
 from bridge.flow.dead_letter import (
     DeadLetters,
@@ -19,7 +20,7 @@ from bridge.flow.dead_letter import (
 from bridge.flow.fan_out import BRANCH_BACKOFF, FanOut
 from bridge.flow.in_flight import InFlight
 from bridge.flow.islands import METADATA_CHARS_MAX, Log, decode_islands, encode_islands
-from bridge.flow.lanes import Chunk, Lane, LaneLimits, ReadRecord
+from bridge.flow.lanes import Lane
 from bridge.flow.ledger import OF_GATHERING, OF_KAFKA, OF_OTLP, Account, Column, imbalance
 from bridge.flow.otlp_answers import (
     REQUEST_BYTES_MAX,

@@ -9,91 +9,10 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.core import ACCEPTED, NOTHING_DROPPED, Metadata, Permanent, Receipt
-from bridge.flow.dead_letter import SourceRecord
+from bridge.core import ACCEPTED, NOTHING_DROPPED, Receipt
+from bridge.flow.chunks import Chunk, LaneLimits, ReadRecord, may_share, overlap
 from bridge.flow.ledger import Account, Column
 from bridge.flow.watermark import Run, Watermark
-
-
-@dataclass(frozen=True, slots=True)
-class LaneLimits:
-    """
-    How much one lane may have unfinished.
-
-    Args:
-        window_bytes_max:
-            Bytes read and not finished, held ones left out. Exceeded by one fetch at most.
-        batches_max:
-            Batches in delivery at the same time, held ones left out.
-        batch_bytes_max:
-            Bytes up to which records are joined; a larger record goes alone.
-    """
-
-    window_bytes_max: int
-    batches_max: int
-    batch_bytes_max: int
-
-
-@dataclass(slots=True, eq=False)
-class ReadRecord:
-    """
-    One record, ready to be delivered; `fault` says that it cannot be.
-
-    `body` is the OTLP request in it. `record` is kept for the dead letter. The lane sets `context`
-    on what was finished before and is only to be looked at.
-    """
-
-    offset: int
-    timestamp_ms: int
-    body: bytes
-    items: int
-    metadata: Metadata
-    record: SourceRecord
-    fault: Permanent | None = None
-    context: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes of the request, or of the record if there is none; never zero."""
-        return len(self.body) or len(self.record.value or b"") or 1
-
-    @property
-    def weight(self) -> int:
-        """Items for the ledger; what cannot be decoded is one, since nobody knows how many."""
-        return self.items if self.fault is None else 1
-
-
-@dataclass(slots=True, eq=False)
-class Chunk:
-    """
-    Consecutive records that are delivered as one batch.
-
-    `busy` is set while a stage has it: a revoke waits for those, and for no others. `held` are the
-    offsets of the records that a stage keeps in a budget of its own. `shown` is set once context
-    was looked at.
-    """
-
-    entries: tuple[ReadRecord, ...]
-    size: int
-    held: set[int] = field(default_factory=set)
-    held_bytes: int = 0
-    busy: bool = False
-    shown: bool = False
-
-    @property
-    def first(self) -> int:
-        """The lowest offset."""
-        return self.entries[0].offset
-
-    @property
-    def context(self) -> bool:
-        """Whether its records were finished before and are only to be looked at."""
-        return self.entries[0].context
-
-    @property
-    def is_held(self) -> bool:
-        """Whether some stage keeps all of it in a budget of its own."""
-        return len(self.held) == len(self.entries)
 
 
 def _nothing_changed(lane: "Lane") -> None:
@@ -230,7 +149,7 @@ class Lane:
                 if self.account is not None:
                     self.account.count(Column.CONSUMED, weight)
             grown = size + entry.size
-            if part and not (_may_share(part[-1], entry) and grown <= self.limits.batch_bytes_max):
+            if part and not (may_share(part[-1], entry) and grown <= self.limits.batch_bytes_max):
                 self._enqueue(part, size)
                 part, grown = [], entry.size
             part.append(entry)
@@ -300,7 +219,7 @@ class Lane:
         A batch of which every record is held, or finished, makes room for another one.
         """
         wanted = set(offsets)
-        for chunk in [chunk for chunk in self._active if _overlaps(chunk, wanted)]:
+        for chunk in [chunk for chunk in self._active if overlap(chunk, wanted)]:
             for entry in chunk.entries:
                 kept = entry.offset in wanted or not self.book.is_unfinished(entry.offset)
                 if kept and entry.offset not in chunk.held:
@@ -393,12 +312,3 @@ class Lane:
     def _enqueue(self, part: list[ReadRecord], size: int) -> None:
         self._queue.append(Chunk(tuple(part), size))
         self._window_bytes += size
-
-
-def _overlaps(chunk: Chunk, offsets: set[int]) -> bool:
-    return any(entry.offset in offsets for entry in chunk.entries)
-
-
-def _may_share(one: ReadRecord, other: ReadRecord) -> bool:
-    sound = one.fault is None and other.fault is None and one.context == other.context
-    return sound and one.metadata == other.metadata
