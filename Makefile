@@ -7,7 +7,7 @@ ARGS :=
 KEEP :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check bench interop protos
+.PHONY: help demo test faults check bench compare interop protos
 
 help:
 	@echo "make demo    the whole bridge in one process: sends traces through it (KEEP=1: stays)"
@@ -15,6 +15,7 @@ help:
 	@echo "make faults  all fault scenarios on a cluster of three nodes, with a table"
 	@echo "make check   format, lint, types, architecture, documentation, deploy/"
 	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
+	@echo "make compare the same beside a Collector and rotel, an hour (ARGS=--quick: ten minutes)"
 	@echo "make interop against an OpenTelemetry Collector and h2spec, built from Go modules"
 	@echo "make protos  the generated protobuf modules anew"
 
@@ -43,6 +44,10 @@ check: .venv/.set-up
 bench: .venv/.set-up
 	@tools/set-up kafka
 	PYTHONPATH=. $(PYTHON) perf/ingest.py --subjects bridge $(ARGS)
+
+compare: .venv/.set-up
+	@tools/set-up kafka
+	perf/compare $(ARGS)
 
 interop: .venv/.set-up
 	@tools/set-up kafka

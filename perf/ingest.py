@@ -13,10 +13,12 @@ import argparse
 import asyncio
 import itertools
 import os
+import time
 from dataclasses import dataclass
 
 import lab
-from load import Requests, Result
+from bodies import Requests
+from load import Result
 from load import run as send
 
 from tests.kafka_server import KafkaServer
@@ -29,16 +31,22 @@ SUBJECTS = ("bridge", "collector", "rotel")
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table."""
+    """One row of the table. 0 connections are 4 of gRPC with 16 calls each, or 64 of HTTP."""
 
     spans: int
     gzipped: bool = False
     http: bool = False
     order: str = "sdk"
+    connections: int = 0
+    partitions: int = 12
+    workers: int = 1
 
     def __str__(self) -> str:
         marks = ["gzip"] * self.gzipped + ["http"] * self.http
         marks += [f"{self.order} order"] * (self.order != "sdk")
+        marks += [f"{self.connections} connections"] * bool(self.connections)
+        marks += [f"{self.partitions} partitions"] * (self.partitions != 12)
+        marks += [f"{self.workers} workers"] * (self.workers != 1)
         return " ".join([str(self.spans), *marks])
 
 
@@ -49,6 +57,9 @@ class Outcome:
     cpu_us_a_span: float
     peak_rss_mib: float
     p99_ms: float
+    requests_a_s: float = 0.0
+    records: int = 0
+    busier_share: float = 1.0
 
 
 def bridge_config(bootstrap: str, topic: str, grpc: int, http: int) -> str:
@@ -120,26 +131,47 @@ async def measure(subject: str, case: Case, bootstrap: str, run_number: int) -> 
     grpc, http = lab.free_port(), lab.free_port()
     requests = Requests(case.spans, order=case.order, gzipped=case.gzipped)
     count = max(1, SPANS_A_RUN[case.spans] // case.spans)
-    async with lab.topic(bootstrap, name) as topic:
-        with lab.running(subject, command(subject, bootstrap, topic, grpc, http), grpc) as process:
+    async with lab.topic(bootstrap, name, case.partitions) as topic:
+        arguments = command(subject, bootstrap, topic, grpc, http)
+        arguments += ["--workers", str(case.workers)] if case.workers > 1 else []
+        with lab.running(subject, arguments, grpc) as process:
             await asyncio.sleep(1.0)
             # A first tenth warms caches and connections and is checked like the rest.
             await _send(requests, case, grpc, http, max(1, count // 10))
-            before_s, made = process.cpu_s(), requests.made
+            before_s, made, started = process.cpu_s(), requests.made, time.monotonic()
+            shares = process.cpu_of_children_s()
             result = await _send(requests, case, grpc, http, count)
+            took_s = time.monotonic() - started
             await _settle(bootstrap, topic, process)
             cost_s = process.cpu_s() - before_s
             spans = requests.made - made
             rss_mib = process.peak_rss_mib()
+            share = _busier_share(shares, process.cpu_of_children_s())
         ids = range(requests.first_id, requests.first_id + requests.made)
-        await lab.verify_topic(bootstrap, topic, ids, whole_traces=subject != "rotel")
-    return Outcome(cost_s / spans * 1e6, rss_mib, result.quantile(0.99) * 1e3)
+        records, _ = await lab.verify_topic(bootstrap, topic, ids, whole_traces=subject != "rotel")
+    p99_ms = result.quantile(0.99) * 1e3
+    return Outcome(cost_s / spans * 1e6, rss_mib, p99_ms, count / took_s, records, share)
+
+
+def _busier_share(before: dict[int, float], after: dict[int, float]) -> float:
+    """How much of what the workers cost fell to the one that did most; 1 without workers."""
+    costs = [after[pid] - before.get(pid, 0.0) for pid in after]
+    return max(costs) / sum(costs) if len(costs) > 1 and sum(costs) else 1.0
 
 
 async def _send(requests: Requests, case: Case, grpc: int, http: int, count: int) -> Result:
     port = http if case.http else grpc
-    connections = 16 if case.http else 4
-    result = await send("127.0.0.1", port, requests, count, connections=connections, http=case.http)
+    connections = case.connections or (64 if case.http else 4)
+    in_flight = max(1, 64 // connections)
+    result = await send(
+        "127.0.0.1",
+        port,
+        requests,
+        count,
+        connections=connections,
+        in_flight=in_flight,
+        http=case.http,
+    )
     if result.acked != count:
         raise lab.LostSpan(f"{count - result.acked} of {count} requests were not acknowledged")
     return result

@@ -48,6 +48,10 @@ class Process:
         """CPU seconds of the process and all its descendants, user and system."""
         return sum(_cpu_s(pid) for pid in _family(self.popen.pid))
 
+    def cpu_of_children_s(self) -> dict[int, float]:
+        """CPU seconds of each of its descendants, by process id."""
+        return {pid: _cpu_s(pid) for pid in _family(self.popen.pid)[1:]}
+
     def peak_rss_mib(self) -> float:
         """The sum of the high-water marks of the process and its descendants."""
         return sum(_hwm_kib(pid) for pid in _family(self.popen.pid)) / 1024

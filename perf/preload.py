@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
-from load import SPANS_PER_TRACE, Requests
+from bodies import SPANS_PER_TRACE, Requests
 
 from bridge.core import Signal
 from bridge.kafka.partitioners import partition_of, placer
