@@ -27,6 +27,9 @@ _COUNTED = (
     ("failed", "otelcol_exporter_send_failed_{items}", "exporter"),
     ("incoming", "otelcol_processor_incoming_items", "processor"),
     ("outgoing", "otelcol_processor_outgoing_items", "processor"),
+    ("filtered", "otelcol_processor_filter_spans_filtered", "filter"),
+    ("filtered", "otelcol_processor_filter_logs_filtered", "filter"),
+    ("filtered", "otelcol_processor_filter_datapoints_filtered", "filter"),
     ("sampled", "otelcol_processor_tail_sampling_count_traces_sampled", "policy"),
 )
 
@@ -65,7 +68,7 @@ class History:
         """
         Times (seconds since the epoch) and, by name, as many values.
 
-        ``in_per_s``, ``out_per_s`` and ``refused_per_s`` are items a second since the sample
+        Names that end with ``_per_s`` are items, traces or records a second since the sample
         before; the others are levels.
         """
         samples = list(self._samples)
@@ -76,8 +79,11 @@ class History:
                 ("in_per_s", "accepted"),
                 ("out_per_s", "sent"),
                 ("refused_per_s", "refused"),
+                ("dead_letters_per_s", "letters"),
             )
         }
+        for name, word in (("sampled_per_s", "true"), ("not_sampled_per_s", "false")):
+            shown[name] = [round(Rates(one, two).of("decided", word), 3) for one, two in pairs]
         for name in samples[-1].levels if samples else ():
             shown[name] = [round(two.levels.get(name, 0.0), 3) for _, two in pairs]
         return {"times": [round(two.wall_s, 3) for _, two in pairs], "series": shown}
@@ -115,6 +121,10 @@ def counts_of(book: FigureBook) -> dict[Key, float]:
         for each in {name.format(items=items) for items in ITEMS}:
             for whose, value in book.by_label(each, label).items():
                 counts[what, whose] = counts.get((what, whose), 0.0) + value
+    sampled = "otelcol_processor_tail_sampling_global_count_traces_sampled"
+    for word in ("true", "false"):
+        counts["decided", word] = book.total(sampled, sampled=word)
+    counts["letters", ""] = book.total("bridge_kafka_receiver_dead_letters")
     name = "otelcol_kafka_receiver_records"
     for series in book.series(name):
         key = ("records", f"{series.labels.get('topic')}/{series.labels.get('partition')}")

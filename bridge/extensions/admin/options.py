@@ -15,6 +15,8 @@ class AdminOptions(Options):
     """Where to listen, as host:port; an empty host is every interface, which is warned of."""
     interval: Duration = 2.0
     """Time between two samples for rates and plots; 150 of them are kept."""
+    previews: bool = True
+    """Whether dead letters show the first 200 bytes of their record."""
     allowed_hosts: tuple[str, ...] = ()
     """
     Names under which the page may be asked for, besides localhost and the endpoint's own host.

@@ -20,6 +20,7 @@ class Desk:
 
     host: Host
     history: History
+    previews: bool = True
 
 
 Answer = Callable[[Desk, web.Request], Awaitable[web.StreamResponse]]
@@ -27,7 +28,7 @@ Answer = Callable[[Desk, web.Request], Awaitable[web.StreamResponse]]
 
 async def _status(desk: Desk, request: web.Request) -> web.Response:
     del request
-    return web.json_response(await status_of(desk.host, desk.history))
+    return web.json_response(await status_of(desk.host, desk.history, previews=desk.previews))
 
 
 ROUTES: list[tuple[str, str, Answer]] = [

@@ -39,7 +39,7 @@ class Admin:
         self._host = endpoint.host or "0.0.0.0"  # noqa: S104 - as the user wrote it
         self.port = endpoint.port
         self._names = {*LOCAL_NAMES, *config.allowed_hosts, self._host} - {""}
-        self._desk = Desk(settings.host, History(settings.clock))
+        self._desk = Desk(settings.host, History(settings.clock), config.previews)
         # What changes: the listener and the task that samples, while we run.
         self._runner: web.AppRunner | None = None
         self._sampling: asyncio.Task[None] | None = None

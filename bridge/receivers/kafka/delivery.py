@@ -23,6 +23,7 @@ from bridge.flow import Backoff, Chunk, Health, Lane, ReadRecord
 from bridge.receivers.kafka.poison import Poison
 from bridge.receivers.kafka.reading import with_offset
 from bridge.receivers.kafka.route import DENIED_INTERVAL_S, Route
+from bridge.receivers.kafka.showing import Showing
 
 log = structlog.get_logger()
 
@@ -50,6 +51,7 @@ class Delivery:
         backoff: Backoff,
         marking: Marking,
         poison: Poison,
+        showing: Showing,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._clock = settings.clock
@@ -57,6 +59,7 @@ class Delivery:
         self._backoff = backoff
         self._marking = marking
         self._poison = poison
+        self._showing = showing
         self._draw = draw
         self._health = Health(settings)
 
@@ -125,6 +128,7 @@ class Delivery:
             if error is None or isinstance(error, Permanent):
                 return error
             failures += 1
+            self._showing.failed(lane, error)
             route.figures.retries.add()
             if self._gives_up(began_s):
                 route.figures.drop(lane, entries, "on_error", error)
@@ -156,6 +160,7 @@ class Delivery:
         finally:
             chunk.busy = False
         self._health.succeeded()
+        self._showing.succeeded(lane)
         route.figures.accepted.add(items - receipt.rejected_items)
         route.figures.rejected.add(receipt.rejected_items)
         lane.settle([entry.offset for entry in entries], receipt)

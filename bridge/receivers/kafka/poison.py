@@ -20,6 +20,7 @@ from bridge.flow import (
 )
 from bridge.kafka import Troubles
 from bridge.receivers.kafka.route import DENIED_INTERVAL_S, Route, describe
+from bridge.receivers.kafka.showing import Showing
 
 log = structlog.get_logger()
 
@@ -49,12 +50,14 @@ class Poison:
         rules: PoisonRules,
         backoff: Backoff,
         troubles: Troubles,
+        showing: Showing,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._clock = settings.clock
         self._rules = rules
         self._backoff = backoff
         self._troubles = troubles
+        self._showing = showing
         self._draw = draw
         self._health = Health(settings, "dead_letter")
 
@@ -78,6 +81,7 @@ class Poison:
                 error = refusal
             else:
                 route.figures.dead_lettered.add()
+                self._showing.dead_lettered(lane, entry, error, self._clock.wall())
                 reason = str(error)
                 log.warning("kafka_record_dead_lettered", **describe(lane, entry), reason=reason)
                 lane.set_aside([entry.offset], Column.DEAD_LETTERED)

@@ -1,6 +1,7 @@
 """The Kafka receiver: topics in, batches out, offsets behind."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -32,6 +33,7 @@ from bridge.receivers.kafka.lane_reader import LaneReader
 from bridge.receivers.kafka.poison import Poison, PoisonRules
 from bridge.receivers.kafka.reading import RecordReader
 from bridge.receivers.kafka.route import Route, SignalFigures
+from bridge.receivers.kafka.showing import Showing
 from bridge.receivers.kafka.topics import plan_topics
 from bridge.wire import RequestLimits
 
@@ -67,7 +69,8 @@ class KafkaReceiver:
             else None
         )
         troubles = Troubles(settings.report, config.group_id, config.principal, config.brokers[0])
-        self._delivery = _make_delivery(config, settings, troubles, self._letters)
+        self._showing = Showing()
+        self._delivery = _make_delivery(config, settings, troubles, self._letters, self._showing)
         self._source = KafkaSource(
             _source_options(config, settings, connection, self._plan.subscription),
             self,
@@ -93,6 +96,10 @@ class KafkaReceiver:
         if self._letters is not None:
             await self._letters.stop(deadline)
 
+    def details(self) -> Mapping[str, Any]:
+        """The state of each partition and the newest dead letters, for the status page."""
+        return self._showing.details()
+
     def read(self, lane: Lane, records: Sequence[SourceRecord]) -> list[ReadRecord]:
         """Make entries of records. Called by the source."""
         return self._reader_of(lane.topic).read(lane, records)
@@ -111,6 +118,7 @@ class KafkaReceiver:
         account = self._route_of(lane.topic).figures.account
         lane.account = account
         account.watch(lane.items_in_flight)
+        self._showing.opened(lane)
         if (listener := self._listener_of(lane)) is not None:
             listener.partition_assigned(lane)
 
@@ -132,6 +140,7 @@ class KafkaReceiver:
     def lane_closed(self, lane: Lane) -> None:
         """Close its books, and tell the stages behind us that want to know."""
         self._route_of(lane.topic).figures.account.forget(lane.items_in_flight)
+        self._showing.closed(lane)
         if (listener := self._listener_of(lane)) is not None:
             listener.partition_revoked(lane)
 
@@ -178,6 +187,7 @@ def _make_delivery(
     settings: Settings,
     troubles: Troubles,
     letters: DeadLetterWriter | None,
+    showing: Showing,
 ) -> Delivery:
     again, marking = config.error_backoff, config.message_marking
     backoff = Backoff(
@@ -201,7 +211,8 @@ def _make_delivery(
         settings,
         backoff,
         Marking(not marking.after, give_up_after_s),
-        Poison(settings, rules, backoff, troubles),
+        Poison(settings, rules, backoff, troubles, showing),
+        showing,
     )
 
 

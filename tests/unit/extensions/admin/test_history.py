@@ -46,10 +46,9 @@ def test_rates_without_a_sample_are_zero() -> None:
     history = History(ManualClock())
 
     assert history.rates(FigureBook(_views(140))).total("accepted") == 0.0
-    assert history.plots() == {
-        "times": [],
-        "series": {"in_per_s": [], "out_per_s": [], "refused_per_s": []},
-    }
+    plots = history.plots()
+    assert plots["times"] == []
+    assert set(map(tuple, plots["series"].values())) == {()}
 
 
 async def test_rate_of_a_count_that_fell_is_not_negative() -> None:

@@ -20,6 +20,7 @@ from bridge.flow import Backoff, Lane, Letter
 from bridge.kafka import Troubles
 from bridge.receivers.kafka.delivery import Delivery, Marking, make_batch
 from bridge.receivers.kafka.poison import Poison, PoisonRules
+from bridge.receivers.kafka.showing import Showing
 from bridge.testing import FakeHost, FakeStage, ManualClock, RecordingMetrics, make_settings, settle
 from tests.unit.receivers.kafka.lanes import route, started
 
@@ -46,11 +47,13 @@ class Rig:
         self.letters = Letters()
         rules = PoisonRules(self.letters if letters else None, False, "processing")
         troubles = Troubles(settings.report, "processing", "")
+        self.showing = Showing()
         self.delivery = Delivery(
             settings,
             BACKOFF,
             marking,
-            Poison(settings, rules, BACKOFF, troubles, lambda: 1.0),
+            Poison(settings, rules, BACKOFF, troubles, self.showing, lambda: 1.0),
+            self.showing,
             lambda: 1.0,
         )
         self.route = route(settings, stage)

@@ -9,6 +9,7 @@ from bridge.core import Denied, Malformed, Refused, Settings, State, Status, Too
 from bridge.flow import Backoff, Letter, Unreadable
 from bridge.kafka import Troubles
 from bridge.receivers.kafka.poison import Poison, PoisonRules, offset_stop
+from bridge.receivers.kafka.showing import Showing
 from bridge.testing import FakeStage, ManualClock, RecordingMetrics, make_settings, settle
 from tests.unit.receivers.kafka.lanes import route, source_record, started
 
@@ -35,11 +36,13 @@ class Rig:
         self.clock, self.metrics = ManualClock(), RecordingMetrics()
         self.settings: Settings = make_settings("kafka", clock=self.clock, metrics=self.metrics)
         self.reports: list[Status] = []
+        self.showing = Showing()
         self.poison = Poison(
             self.settings,
             PoisonRules(letters, drop, "processing"),
             BACKOFF,
             Troubles(self.reports.append, "processing", ""),
+            self.showing,
             lambda: 1.0,
         )
         self.route = route(self.settings, FakeStage())
@@ -57,6 +60,8 @@ async def test_poison_is_written_and_finished() -> None:
     await rig.set_aside()
 
     (letter,) = letters.kept
+    (shown,) = rig.showing.details()["dead_letters"]["latest"]
+    assert (shown["offset"], shown["reason"], shown["error"]) == (0, "Refused", "too odd")
     assert (letter.topic, letter.partition, letter.offset, letter.offset_stop) == ("spans", 2, 0, 1)
     assert (letter.error, letter.reason, letter.group) == ("Refused", "too odd", "processing")
     assert (letter.value, letter.timestamp_ms, letter.first_seen_s) == (b"body", 1000, 50.0)
