@@ -1,7 +1,7 @@
 """What all tests share: the repository's root on the path, so that `tests.<helper>` imports."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def ledger_balances(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """However a test ended: every item that came into our hands is in one column, or in flight."""
     made: list[Account] = []
-    make = Account.__init__
+    holders: list[object] = []  # They would be gone with what they hold, and nobody could ask them.
+    make, watch = Account.__init__, Account.watch
 
     def note(account: Account, *arguments: object) -> None:
         make(account, *arguments)  # type: ignore[arg-type]  # Passed on as they came.
         made.append(account)
 
+    def keep(account: Account, level: Callable[[], int]) -> None:
+        watch(account, level)
+        holders.append(level)
+
     monkeypatch.setattr(Account, "__init__", note)
+    monkeypatch.setattr(Account, "watch", keep)
     yield
     off = [repr(account) for account in made if account.imbalance]
     assert not off, f"the ledger does not balance: {off}"

@@ -16,7 +16,7 @@ Labels = Mapping[str, str]
 class Counter:
     """A number that only grows. Add to `value`, or call `add`."""
 
-    __slots__ = ("value",)
+    __slots__ = ("__weakref__", "value")
 
     def __init__(self) -> None:
         self.value: int | float = 0

@@ -12,8 +12,9 @@ Source:
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final
+from weakref import WeakKeyDictionary, WeakMethod
 
-from bridge.core import ACCEPTED, Metrics, Receipt, Signal
+from bridge.core import ACCEPTED, Counter, Metrics, Receipt, Signal
 
 
 class Column(Enum):
@@ -83,12 +84,18 @@ def shares(items: list[int], receipt: Receipt) -> list[Receipt]:
     return told
 
 
+_Levels = list[WeakMethod[Callable[[], int]]]
+
+_levels: WeakKeyDictionary[Counter, _Levels] = WeakKeyDictionary()
+"""Who holds items, by the first counter of the account: counters outlive a reload, and while it
+goes on the old part and the new one of a name both hold some."""
+
+
 class Account:
     """
     The account of one component and signal, shown as ``bridge_ledger_*``.
 
-    Asked for again with the same names it adds to the same figures, but not to the same levels:
-    a component makes one for each signal.
+    One that is made again with the same names goes on with the same figures.
     """
 
     def __init__(
@@ -100,7 +107,7 @@ class Account:
             for column in columns
         }
         # What changes: who says how many items are in flight with him.
-        self._levels: list[Callable[[], int]] = []
+        self._levels = _levels.setdefault(self._counters[columns[0]], [])
         metrics.gauge("bridge_ledger_in_flight_items", self._labels, lambda: self.in_flight)
         metrics.gauge("bridge_ledger_imbalance", self._labels, lambda: self.imbalance)
 
@@ -112,7 +119,10 @@ class Account:
     @property
     def in_flight(self) -> int:
         """Items that are held now, counted by their holders."""
-        return sum(level() for level in self._levels)
+        found = [level() for level in self._levels]
+        if None in found:
+            self._levels[:] = [level for level in self._levels if level() is not None]
+        return sum(level() for level in found if level is not None)
 
     @property
     def imbalance(self) -> float:
@@ -141,10 +151,11 @@ class Account:
         self._counters[Column.DELIVERED].value += items
 
     def watch(self, level: Callable[[], int]) -> None:
-        """Ask *level* how many items its holder has in flight."""
-        self._levels.append(level)
+        """Ask the method *level* how many items its object has in flight, as long as it lives."""
+        self._levels.append(WeakMethod(level))
 
     def forget(self, level: Callable[[], int]) -> None:
         """Ask *level* no more; unknown ones are ignored."""
-        if level in self._levels:
-            self._levels.remove(level)
+        gone = WeakMethod(level)
+        if gone in self._levels:
+            self._levels.remove(gone)

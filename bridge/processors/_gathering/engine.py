@@ -43,7 +43,7 @@ class Engine:
         self._abandoned: list[HeldBatch] = []
         self._taken_spans = 0
         self._account = decider.telemetry.account
-        self._account.watch(lambda: self.held_spans)
+        self._account.watch(self.held_spans)
 
     def __repr__(self) -> str:
         lanes = len(self.lanes)
@@ -69,7 +69,6 @@ class Engine:
         """Whether another trace would be one too many."""
         return 0 < self._decider.bounds.traces_max <= self.undecided
 
-    @property
     def held_spans(self) -> int:
         """Spans that are undecided, or sampled and not delivered; counted now."""
         return self._taken_spans + sum(map(_spans_of, self.lanes.values()))
@@ -180,7 +179,8 @@ class Engine:
             if self.lanes.get(lane.place) is lane:
                 lane.kept.appendleft(trace)
             else:
-                self._account.count(Column.RETURNED, trace.spans)
+                column = Column.DROPPED if lane.custody is None else Column.RETURNED
+                self._account.count(column, trace.spans)
 
     def still_wanted(self, taken: Taken) -> Taken:
         """What of *taken* may be delivered still; what is of frozen or lost partitions is not."""
@@ -225,6 +225,11 @@ class Engine:
         """Whether an attempt to deliver something of a partition is under way."""
         return any(lane.under_way for lane in self._lanes_of(custody))
 
+    def end_all(self) -> None:
+        """Forget every partition; what came without custody and was not delivered is lost."""
+        for place in list(self.lanes):
+            self._forget(self.lanes.pop(place))
+
     def take_abandoned(self) -> list[HeldBatch]:
         """Batches of assignments that ended, once: they will come again."""
         abandoned, self._abandoned = self._abandoned, []
@@ -259,7 +264,9 @@ class Engine:
         self._account.count(column, trace.spans)
 
     def _forget(self, lane: Lane) -> None:
-        self._account.count(Column.RETURNED, _spans_of(lane))
+        # What came by OTLP was answered: nobody will send it again.
+        column = Column.DROPPED if lane.custody is None else Column.RETURNED
+        self._account.count(column, _spans_of(lane))
         for held in lane.batches:
             self.ledger.forget(held)
             self._abandoned.append(held)

@@ -128,9 +128,8 @@ class Gathering:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for lane in list(self._engine.lanes.values()):
-            for held in list(lane.batches):
-                _answer(held, _given_back())
+        self._engine.end_all()
+        self._act()
 
     # Data.
 

@@ -102,7 +102,11 @@ class Intake:
         self._account = account
         # What changes: how many items are being delivered.
         self._in_flight = 0
-        account.watch(lambda: self._in_flight)
+        account.watch(self.items_in_flight)
+
+    def items_in_flight(self) -> int:
+        """Items of requests that are being delivered."""
+        return self._in_flight
 
     async def take(
         self, body: bytes, deadline_at: float, metadata: Metadata = NO_METADATA

@@ -187,6 +187,21 @@ def test_account_balances_after_every_step_of_random_lives(seed: int) -> None:
         assert books.metrics.value("bridge_ledger_imbalance") == 0
 
 
+def test_account_made_again_asks_old_holders_as_long_as_they_live() -> None:
+    """While a reload goes on, the old part of a name still holds items beside the new one."""
+    books = Books()
+    old = books.lane()
+    old.admit(_entries(range(2)))
+
+    new = Account(books.metrics, "receivers/kafka", Signal.TRACES, OF_KAFKA)
+    assert (new.in_flight, books.metrics.value("bridge_ledger_imbalance")) == (6, 0)
+
+    old.close()
+    del old
+    assert new.in_flight == 0
+    assert books.column(Column.RETURNED) == 6
+
+
 def test_accounts_have_their_columns() -> None:
     """Each kind of component has the columns of design rule 9.20 that apply to it."""
     assert Column.REFUSED in OF_OTLP

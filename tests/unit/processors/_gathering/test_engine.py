@@ -204,11 +204,11 @@ def test_engine_returns_what_was_under_way_when_its_assignment_ended(rig: MakeRi
     own.records(request((A, 1)), request((B, 2)), at_ms=[0, 10_000])
     taken = own.engine.take_kept(1 << 20)
     own.engine.end_assignment(own.custody)
-    assert own.engine.held_spans == 1
+    assert own.engine.held_spans() == 1
 
     own.engine.give_back(taken)
 
-    assert own.engine.held_spans == 0
+    assert own.engine.held_spans() == 0
     assert own.settings.metrics.value("bridge_ledger_items", column="returned") == 2  # type: ignore[attr-defined]  # RecordingMetrics has it.
 
 

@@ -510,7 +510,8 @@ async def test_stage_stop_ends_at_its_deadline() -> None:
     await bench.stop(0.01)
 
     assert bench.downstream.cancelled == 1
-    assert bench.rig.engine.has_kept
+    assert not bench.rig.engine.has_kept
+    assert bench.rig.settings.metrics.value("bridge_ledger_items", column="dropped") == 1
 
 
 async def test_stage_stop_is_safe_before_start_and_twice() -> None:
