@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bridge.core import Host, View
-from bridge.core.status import State
+from bridge.core import Host, State, View
 from bridge.extensions.admin import sections
 from bridge.extensions.admin.figures import FigureBook
 from bridge.extensions.admin.history import History
