@@ -103,7 +103,12 @@ class Line:
 
 def lines_of(signal: Signal, body: bytes) -> list[Line]:
     """The request line by line. The order of attributes means nothing: they are sorted."""
-    return list(_walk(show_json(signal, body), 0, "")) if body else []
+    return lines_of_json(show_json(signal, body)) if body else []
+
+
+def lines_of_json(request: dict[str, Any]) -> list[Line]:
+    """The same of a request that is OTLP/JSON already."""
+    return list(_walk(request, 0, ""))
 
 
 def _walk(node: Any, depth: int, item: str) -> Iterator[Line]:

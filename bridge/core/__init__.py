@@ -49,6 +49,7 @@ from bridge.core.origin import NOTHING_DROPPED, Custody, Origin, Record
 from bridge.core.signal import Signal
 from bridge.core.status import State, Status
 from bridge.core.view import Detailed, Figures, View
+from bridge.core.watching import Watcher
 
 __all__ = [
     # What travels.
@@ -90,6 +91,7 @@ __all__ = [
     "Histogram",
     "Labels",
     "View",
+    "Watcher",
     "Figures",
     "Detailed",
     # Time.

@@ -19,6 +19,7 @@ from bridge.core.origin import Custody
 from bridge.core.signal import Signal
 from bridge.core.status import Status
 from bridge.core.view import View
+from bridge.core.watching import Watcher
 
 
 class Stage(Protocol):
@@ -230,6 +231,19 @@ class Host(Protocol):
 
     def ready(self) -> bool:
         """Whether every component is OK and the service is not draining."""
+        ...
+
+    def watch(self, stage: str, watcher: Watcher) -> Callable[[], None]:
+        """
+        Tell *watcher* of every batch that enters *stage*, until the returned function is called.
+
+        Args:
+            stage: ``receivers/ID``, ``processors/ID@PIPELINE`` or ``exporters/ID``; of a receiver
+                it is what it hands on.
+
+        Raises:
+            LookupError: If there is no such stage in this process; names those there are.
+        """
         ...
 
     def extension(self, component_id: ComponentId) -> Extension:

@@ -2,8 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from bridge.core import ComponentId, ConfigError, Extension, Host, Status, View
+from bridge.core import ComponentId, ConfigError, Extension, Host, Status, View, Watcher
 from bridge.service.status_book import StatusBook
+
+Watch = Callable[[str, Watcher], Callable[[], None]]
+"""As `Host.watch`."""
 
 Graph = Mapping[str, Mapping[str, Sequence[str]]]
 """Ids of the components of each pipeline, by kind."""
@@ -22,6 +25,8 @@ class ServiceHost:
             Gives what its workers show, if there are any.
         pipelines:
             Gives the ids of the components of each pipeline.
+        watch:
+            Has a stage of this process watched, if it has any.
     """
 
     def __init__(
@@ -30,11 +35,13 @@ class ServiceHost:
         view: Callable[[], View] | None = None,
         others: Callable[[], Awaitable[Sequence[View]]] | None = None,
         pipelines: Callable[[], Graph] = dict,
+        watch: Watch | None = None,
     ) -> None:
         self._book = book
         self._view = view
         self._others = others
         self._pipelines = pipelines
+        self._watch = watch
         self.started = False
         self.draining = False
         self.extensions: dict[ComponentId, Extension] = {}
@@ -61,6 +68,20 @@ class ServiceHost:
         """What this process shows, and then each of its workers that answers."""
         own = [] if self._view is None else [self._view()]
         return own if self._others is None else [*own, *await self._others()]
+
+    def watch(self, stage: str, watcher: Watcher) -> Callable[[], None]:
+        """
+        Tell *watcher* of every batch that enters *stage*, until the returned function is called.
+
+        Raises:
+            LookupError: If there is no such stage in this process.
+        """
+        if self._watch is None:
+            raise LookupError(
+                f"there is no stage {stage} in this process: with --workers the stages are in the "
+                "workers, which cannot be watched; run without --workers to look"
+            )
+        return self._watch(stage, watcher)
 
     def extension(self, component_id: ComponentId) -> Extension:
         """
@@ -92,6 +113,7 @@ class _PartHost:
         self.ready = host.ready
         self.pipelines = host.pipelines
         self.views = host.views
+        self.watch = host.watch
 
     def extension(self, component_id: ComponentId) -> Extension:
         """As `ServiceHost.extension`."""

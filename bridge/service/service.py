@@ -23,6 +23,7 @@ from bridge.service.host import Graph, ServiceHost
 from bridge.service.reload_plan import ReloadPlan, plan_reload
 from bridge.service.replacing import Replacement
 from bridge.service.status_book import StatusBook
+from bridge.service.taps import Taps
 from bridge.telemetry import (
     MetricRegistry,
     MetricsServer,
@@ -94,7 +95,10 @@ class Service:
         self._page = page
         self._book = StatusBook(self._clock.wall)
         shown = pipelines or (lambda: pipelines_of(self._config))
-        self.host = ServiceHost(self._book, self.view, views, shown)
+        # A parent of workers has no stages of its own.
+        taps = Taps(lambda: self._assembly) if views is None else None
+        watch = taps.watch if taps is not None else None
+        self.host = ServiceHost(self._book, self.view, views, shown, watch)
         self._crew = Crew()
         self._assembly = Assembly()
         self._broker: Broker | None = None

@@ -1,6 +1,6 @@
 """Everything a factory wants besides its config."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.core import (
@@ -18,6 +18,7 @@ from bridge.core import (
     Status,
     SystemClock,
     View,
+    Watcher,
 )
 from bridge.testing.metrics import RecordingMetrics
 
@@ -32,6 +33,7 @@ class FakeHost:
     is_ready: bool = True
     graph: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     shown: list[View] = field(default_factory=list)
+    watchers: dict[str, list[Watcher]] = field(default_factory=dict)
 
     def pipelines(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
         """What the test put into `graph`."""
@@ -52,6 +54,18 @@ class FakeHost:
     def ready(self) -> bool:
         """What the test says."""
         return self.is_ready
+
+    def watch(self, stage: str, watcher: Watcher) -> Callable[[], None]:
+        """
+        Keeps *watcher* in `watchers` under the name of *stage*, if a test put that there.
+
+        Raises:
+            LookupError: If it did not.
+        """
+        if stage not in self.watchers:
+            raise LookupError(f"there is no stage {stage}: {', '.join(self.watchers)}")
+        self.watchers[stage].append(watcher)
+        return lambda: self.watchers[stage].remove(watcher)
 
     def extension(self, component_id: ComponentId) -> Extension:
         """

@@ -31,7 +31,15 @@ async def _status(desk: Desk, request: web.Request) -> web.Response:
     return web.json_response(await status_of(desk.host, desk.history, previews=desk.previews))
 
 
+async def _tap(desk: Desk, request: web.Request) -> web.StreamResponse:
+    # The language of conditions is loaded once somebody looks.
+    from bridge.extensions.admin.tap_route import answer_tap
+
+    return await answer_tap(desk.host, request)
+
+
 ROUTES: list[tuple[str, str, Answer]] = [
     ("GET", "/api/status", _status),
+    ("POST", "/api/tap", _tap),
 ]
 """Method, path and who answers."""

@@ -1,5 +1,7 @@
 """What extensions may ask."""
 
+import pytest
+
 from bridge.core import State, Status
 from bridge.service.host import ServiceHost
 from bridge.service.status_book import StatusBook
@@ -30,3 +32,17 @@ def test_host_ready_needs_start_and_no_drain() -> None:
     assert host.statuses()["exporters/kafka"].state is State.OK
     host.draining = True
     assert not host.ready()
+
+
+def test_stages_of_another_process_cannot_be_watched() -> None:
+    """A parent of workers has none of its own, and says so."""
+    with pytest.raises(LookupError, match="run without --workers"):
+        ServiceHost(StatusBook()).watch("exporters/otlp", _Nobody())
+
+
+class _Nobody:
+    def entered(self, stage: str, batch: object) -> object:
+        raise AssertionError("never")
+
+    def left(self, token: object, error: BaseException | None) -> None:
+        raise AssertionError("never")
