@@ -49,7 +49,9 @@ def demo(*, keep: bool = False, traces: int = 300, output: Literal["text", "json
             return runner.run(_demo(keep, traces, output))
     except (ConfigError, RuntimeError) as error:
         print(f"demo: {error}", file=sys.stderr)
-        return EXIT_CONFIG
+    except ModuleNotFoundError as error:
+        print(f"demo: {error}: pip install 'otlp-kafka-bridge[demo]'", file=sys.stderr)
+    return EXIT_CONFIG
 
 
 async def _demo(keep: bool, traces: int, output: Literal["text", "json"]) -> int:
