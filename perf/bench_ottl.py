@@ -1,7 +1,8 @@
 """
 CPU of the filter and transform processors, ours alone and a Collector's on the same requests.
 
-    python perf/bench_ottl.py [--seconds 3] [--requests 3000] [--no-collector]
+    python perf/bench_ottl.py [--seconds 3] [--requests 3000] [--order sdk|collector]
+                              [--no-collector]
 
 Ours runs in this process: a batch's bytes in, the changed batch's bytes out, nothing sent. The
 Collector is the one that ``perf/peers/build-collector`` builds; it receives the same requests by
@@ -31,7 +32,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from bridge.core import Batch, Signal
 from bridge.processors import filter as filter_processor
 from bridge.processors import transform as transform_processor
-from bridge.testing import FakeStage, ManualClock, make_settings, otlp_origin
+from bridge.testing import FakeStage, ManualClock, Order, make_settings, otlp_origin
 
 SPANS_A_REQUEST = 100
 DISTINCT_REQUESTS = 50
@@ -100,13 +101,13 @@ WORKLOADS = [
 ]
 
 
-def requests() -> list[bytes]:
+def requests(order: Order = Order.SDK) -> list[bytes]:
     """Requests of several services, with the attributes of web servers and database clients."""
     dice = random.Random(3)
-    return [_request(dice) for _ in range(DISTINCT_REQUESTS)]
+    return [_request(dice, order) for _ in range(DISTINCT_REQUESTS)]
 
 
-def _request(dice: random.Random) -> bytes:
+def _request(dice: random.Random, order: Order) -> bytes:
     message = ExportTraceServiceRequest()
     group = message.resource_spans.add()
     service = f"service-{dice.randrange(9)}"
@@ -116,7 +117,7 @@ def _request(dice: random.Random) -> bytes:
     scope.scope.name = "io.example.http"
     for _ in range(SPANS_A_REQUEST):
         _add_span(scope, dice)
-    return message.SerializeToString()
+    return order.encode(message)
 
 
 def _add_span(scope: Any, dice: random.Random) -> None:
@@ -254,10 +255,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--requests", type=int, default=3000)
+    parser.add_argument("--order", choices=["sdk", "collector"], default="sdk")
     parser.add_argument("--no-collector", action="store_true")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    bodies = requests()
+    bodies = requests(Order(given.order))
+    print(f"order of fields: {given.order}")
     print(f"{len(bodies[0]) / SPANS_A_REQUEST:.0f} bytes a span, {SPANS_A_REQUEST} spans a request")
     alone = 0.0 if given.no_collector else theirs(None, bodies, given.requests)
     if alone:

@@ -363,6 +363,25 @@ static PyObject *get(PyObject *module, PyObject *args)
     return read_object(module, PyList_GetItem(pairs, index));
 }
 
+/* Whether any of some pairs has more bytes than so many. */
+static PyObject *any_longer(PyObject *module, PyObject *args)
+{
+    PyObject *pairs;
+    Py_ssize_t above;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!n", &PyList_Type, &pairs, &above))
+        return NULL;
+    Py_ssize_t count = PyList_Size(pairs);
+    for (Py_ssize_t index = 0; index < count; index++) {
+        Py_ssize_t size = PyBytes_Size(PyList_GetItem(pairs, index));
+        if (size < 0)
+            return NULL;
+        if (size > above)
+            return PyBool_FromLong(1);
+    }
+    return PyBool_FromLong(0);
+}
+
 static PyObject *make_pair(PyObject *prefix, uint8_t tag, const void *content, size_t size,
                            int delimited)
 {
@@ -394,13 +413,9 @@ static PyObject *make_blob(PyObject *prefix, uint8_t number, PyObject *data)
     return make_pair(prefix, (uint8_t)(number << 3 | LENGTH), start, (size_t)(end - start), 1);
 }
 
-static PyObject *pair(PyObject *module, PyObject *args)
+static PyObject *pair_of(PyObject *prefix, PyObject *value)
 {
-    PyObject *prefix, *value;
     uint8_t digits[10];
-    (void)module;
-    if (!PyArg_ParseTuple(args, "SO", &prefix, &value))
-        return NULL;
     if (PyUnicode_CheckExact(value)) {
         PyObject *data = PyUnicode_AsEncodedString(value, "utf-8", "surrogateescape");
         if (data == NULL)
@@ -425,6 +440,77 @@ static PyObject *pair(PyObject *module, PyObject *args)
     if (PyBytes_CheckExact(value))
         return make_blob(prefix, BINARY, value);
     return not_implemented();
+}
+
+static PyObject *pair(PyObject *module, PyObject *args)
+{
+    PyObject *prefix, *value;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "SO", &prefix, &value))
+        return NULL;
+    return pair_of(prefix, value);
+}
+
+/* ---- changing attributes ---------------------------------------------------------------------- */
+
+/* Put a pair under its name; 1 if that changed anything, 0 if not, -1 with an exception set. */
+static int put_pair(PyObject *keys, PyObject *pairs, PyObject *name, PyObject *new)
+{
+    Bytes start, end, old, old_end;
+    Py_ssize_t index = find(keys, name);
+    if (index == -2)
+        return -1;
+    if (index < 0)
+        return PyList_Append(pairs, new) < 0 || PyList_Append(keys, name) < 0 ? -1 : 1;
+    PyObject *held = PyList_GetItem(pairs, index);
+    if (held == NULL || !bytes_of(held, &old, &old_end) || !bytes_of(new, &start, &end))
+        return -1;
+    if (end - start == old_end - old && memcmp(start, old, (size_t)(end - start)) == 0)
+        return 0;
+    Py_INCREF(new);
+    return PyList_SetItem(pairs, index, new) < 0 ? -1 : 1;
+}
+
+static PyObject *put(PyObject *module, PyObject *args)
+{
+    PyObject *keys, *pairs, *name, *new;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!SS", &PyList_Type, &keys, &PyList_Type, &pairs, &name, &new))
+        return NULL;
+    int changed = put_pair(keys, pairs, name, new);
+    return changed < 0 ? NULL : PyBool_FromLong(changed);
+}
+
+static PyObject *set(PyObject *module, PyObject *args)
+{
+    PyObject *keys, *pairs, *name, *prefix, *value;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!SSO", &PyList_Type, &keys, &PyList_Type, &pairs, &name,
+                          &prefix, &value))
+        return NULL;
+    PyObject *made = pair_of(prefix, value);
+    if (made == NULL || made == Py_NotImplemented)
+        return made;
+    int changed = put_pair(keys, pairs, name, made);
+    Py_DECREF(made);
+    return changed < 0 ? NULL : PyBool_FromLong(changed);
+}
+
+static PyObject *discard(PyObject *module, PyObject *args)
+{
+    PyObject *keys, *pairs, *name;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!S", &PyList_Type, &keys, &PyList_Type, &pairs, &name))
+        return NULL;
+    Py_ssize_t index = find(keys, name);
+    if (index == -2)
+        return NULL;
+    if (index < 0)
+        return PyBool_FromLong(0);
+    if (PyList_SetSlice(keys, index, index + 1, NULL) < 0 ||
+        PyList_SetSlice(pairs, index, index + 1, NULL) < 0)
+        return NULL;
+    return PyBool_FromLong(1);
 }
 
 /* Which keys and pairs stay; the same lists if all do, None if a key has no answer yet. */
@@ -474,6 +560,16 @@ static PyMethodDef methods[] = {
     {"pair", pair, METH_VARARGS,
      "pair(prefix, value) -> the pair of the key that prefix holds with a value of such a type, or\n"
      "NotImplemented."},
+    {"put", put, METH_VARARGS,
+     "put(keys, pairs, name, pair) -> whether that changed anything; the pair takes the place of the\n"
+     "first with that name, or comes last."},
+    {"set", set, METH_VARARGS,
+     "set(keys, pairs, name, prefix, value) -> what put gives for the pair that pair makes, or\n"
+     "NotImplemented."},
+    {"discard", discard, METH_VARARGS,
+     "discard(keys, pairs, name) -> whether there was a pair with that name; the first is gone."},
+    {"any_longer", any_longer, METH_VARARGS,
+     "any_longer(pairs, above) -> whether any has more bytes than that."},
     {"kept", kept, METH_VARARGS,
      "kept(keys, pairs, answers) -> those to whose keys answers says True, the same lists if that are\n"
      "all; None if it lacks a key."},

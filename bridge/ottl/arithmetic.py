@@ -7,6 +7,8 @@ from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Expression
 from bridge.ottl.values import Duration, Time, a_type, wrap
 
+_NS_MIN, _NS_MAX = -(2**63), 2**63 - 1
+
 
 def calculate(operator: str, left: Expression, right: Expression) -> Expression:
     """
@@ -20,7 +22,12 @@ def calculate(operator: str, left: Expression, right: Expression) -> Expression:
     def get(cursor: Cursor) -> Any:
         return apply(read_left(cursor), read_right(cursor))
 
-    return Expression(get)
+    made = Expression(get)
+    from_ns, to_ns = right.moment_ns, left.moment_ns
+    if operator == "-" and from_ns is not None and to_ns is not None:
+        begin, end = from_ns, to_ns
+        made.duration_ns = lambda cursor: _clamped(end(cursor) - begin(cursor))
+    return made
 
 
 def negate(value: Expression) -> Expression:
@@ -93,9 +100,13 @@ def _subtract_times(left: Any, right: Any) -> Any:
             return Time(left.ns - right.ns, left.zone)
         return Duration(wrap(left.ns - right.ns))
     if isinstance(right, Time) and isinstance(left, Time):
-        # Go keeps a difference that does not fit at the end of its range.
-        return Duration(max(-(2**63), min(2**63 - 1, left.ns - right.ns)))
+        return Duration(_clamped(left.ns - right.ns))
     raise OttlError(f"{a_type(right)} cannot be subtracted from {a_type(left)}")
+
+
+def _clamped(ns: int) -> int:
+    """Go keeps a difference that does not fit at the end of its range."""
+    return ns if _NS_MIN <= ns <= _NS_MAX else max(_NS_MIN, min(_NS_MAX, ns))
 
 
 def _no_times(left: Any, right: Any) -> Any:

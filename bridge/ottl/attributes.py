@@ -107,6 +107,10 @@ class Attributes:
 
     def put(self, key: Key, pair: bytes) -> None:
         """Put an already serialized *pair* of *key*."""
+        if _compiled is not None:
+            if _compiled.put(self.keys, self.pairs, key.name, pair):
+                self.changed = True
+            return
         index = self.find(key)
         if index < 0:
             self.pairs.append(pair)
@@ -119,6 +123,10 @@ class Attributes:
 
     def remove(self, key: Key) -> None:
         """Remove *key* if it is there."""
+        if _compiled is not None:
+            if _compiled.discard(self.keys, self.pairs, key.name):
+                self.changed = True
+            return
         index = self.find(key)
         if index >= 0:
             del self.pairs[index], self.keys[index]
@@ -162,6 +170,8 @@ class Attributes:
             above:
                 Texts of so many bytes or less need not be given.
         """
+        if _compiled is not None and above and not _compiled.any_longer(self.pairs, above):
+            return
         for index, pair in enumerate(self.pairs):
             if len(pair) <= above:
                 continue

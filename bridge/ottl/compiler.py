@@ -162,7 +162,9 @@ class Compiler:
         get = self._call(call)
         keys: Keys = tuple(self.value(key) for key in call.keys)
         if not keys:
-            return Expression(get)
+            made = Expression(get)
+            made.duration_ns = getattr(get, "duration_ns", None)
+            return made
 
         def get_inside(cursor: Cursor) -> Any:
             return pick(get(cursor), keys, cursor)

@@ -11,7 +11,7 @@ from typing import Any
 from bridge.ottl import glance
 from bridge.ottl.errors import OttlError, OttlSyntaxError
 from bridge.ottl.expressions import NEEDLES_MAX, Cursor, Expression, Needles, Place, Test
-from bridge.ottl.values import COMPARE, type_name
+from bridge.ottl.values import COMPARE, COMPARE_SAME, type_name
 
 _EXACT_INT_MAX = 2**53
 """Up to here an int is the same as a float, so that Python's exact comparison is Go's."""
@@ -24,8 +24,8 @@ def compare(operator: str, left: Expression, right: Expression) -> Test:
     apply = COMPARE[operator]
     if left.literal and right.literal:
         return Test.always(apply(left.value, right.value))
-    run = None
-    if right.literal:
+    run = _of_durations(operator, left, right)
+    if run is None and right.literal:
         run = _against_literal(operator, left, right.value)
     if run is None:
         read_left, read_right = left.get, right.get
@@ -37,6 +37,15 @@ def compare(operator: str, left: Expression, right: Expression) -> Test:
     needles = _needles(operator, left, right) if safe else None
     outer = run if safe and _is_outer(left) and _is_outer(right) else None
     return Test(run, needles=needles, safe=safe, probe=_probe(operator, left, right), outer=outer)
+
+
+def _of_durations(operator: str, left: Expression, right: Expression) -> Decide | None:
+    """A faster function for two durations."""
+    left_ns, right_ns = left.duration_ns, right.duration_ns
+    if left_ns is None or right_ns is None:
+        return None
+    one, other, apply = left_ns, right_ns, COMPARE_SAME[operator]
+    return lambda cursor: apply(one(cursor), other(cursor))
 
 
 def _is_outer(expression: Expression) -> bool:

@@ -6,6 +6,7 @@ them allocates nothing but the values.
 """
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from bridge.ottl.attributes import Attributes, Key
@@ -45,19 +46,41 @@ Run = Callable[[Cursor], None]
 
 
 class Expression:
-    """A value that can be read. `literal` says that it is `value`, whatever the item."""
+    """
+    A value that can be read. `literal` says that it is `value`, whatever the item.
 
-    __slots__ = ("get", "literal", "value")
+    `moment_ns` and `duration_ns` read what is always a time or a duration as nanoseconds, which
+    cannot fail and makes no object.
+    """
+
+    __slots__ = ("duration_ns", "get", "literal", "moment_ns", "value")
 
     def __init__(self, get: Get, *, literal: bool = False, value: Any = None) -> None:
         self.get = get
         self.literal = literal
         self.value = value
+        self.moment_ns: Get | None = None
+        self.duration_ns: Get | None = None
 
     @classmethod
     def constant(cls, value: Any) -> "Expression":
         """The literal *value*."""
         return cls(lambda cursor: value, literal=True, value=value)
+
+
+class Holder:
+    """
+    How a program comes to the attributes of a slot of the cursor.
+
+    `find` gives them; `ready` does if somebody asked for them before, else `None`, and costs less:
+    ``ready(cursor) or find(cursor)``.
+    """
+
+    __slots__ = ("find", "ready")
+
+    def __init__(self, slot: str) -> None:
+        self.find: Callable[[Cursor], Attributes] = attrgetter(f"{slot}.attributes")
+        self.ready: Callable[[Cursor], Attributes | None] = attrgetter(f"{slot}.held")
 
 
 class Place(Expression):
@@ -101,8 +124,8 @@ class Place(Expression):
         get: Get,
         put: Set,
         *,
-        attributes: Callable[[Cursor], Attributes] | None = None,
-        holder: Callable[[Cursor], Attributes] | None = None,
+        attributes: Holder | None = None,
+        holder: Holder | None = None,
         key: Key | None = None,
         needle: bytes | None = None,
         text_field: bool = False,

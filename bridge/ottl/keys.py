@@ -1,14 +1,12 @@
 """Indexing: ``["key"]`` and ``[0]`` behind a path or a converter, for reading and for writing."""
 
-from collections.abc import Callable
-from operator import attrgetter
 from typing import Any
 
 from bridge.ottl import native
 from bridge.ottl.attributes import Attributes, Key
 from bridge.ottl.codec import decode, encode
 from bridge.ottl.errors import OttlError
-from bridge.ottl.expressions import Cursor, Expression, Get, Place, Set
+from bridge.ottl.expressions import Cursor, Expression, Get, Holder, Place, Set
 from bridge.ottl.glance import attribute
 from bridge.ottl.values import Counts, a_type, copied
 
@@ -149,18 +147,6 @@ def storable(value: Any) -> Any:
     return stored
 
 
-class Holder:
-    """
-    How a program comes to the attributes of a slot.
-
-    `find` gives them for a cursor; `ready` does if somebody asked for them before, else `None`.
-    """
-
-    def __init__(self, slot: str) -> None:
-        self.find: Callable[[Cursor], Attributes] = attrgetter(f"{slot}.attributes")
-        self.ready: Callable[[Cursor], Attributes | None] = attrgetter(f"{slot}.held")
-
-
 def attribute_place(holder: Holder, keys: Keys, *, number: int = 0, outer: bool = False) -> Place:
     """
     ``attributes["a"]...``: one key of a map of attributes, or something deeper below it.
@@ -180,8 +166,8 @@ def attribute_place(holder: Holder, keys: Keys, *, number: int = 0, outer: bool 
         if not rest:
             return Place(
                 _reader(holder, key),
-                _writer(holder.find, key),
-                holder=holder.find,
+                _writer(holder, key),
+                holder=holder,
                 key=key,
                 needle=key.name if number and key.name else None,
                 glance=attribute(key, number) if number else None,
@@ -194,7 +180,7 @@ def attribute_place(holder: Holder, keys: Keys, *, number: int = 0, outer: bool 
 def _reader(holder: Holder, key: Key) -> Get:
     ready, find = holder.ready, holder.find
     if native.compiled is None:
-        return lambda cursor: find(cursor).get(key)
+        return lambda cursor: (ready(cursor) or find(cursor)).get(key)
     read, name = native.compiled.get, key.name
 
     def get(cursor: Cursor) -> Any:
@@ -205,16 +191,30 @@ def _reader(holder: Holder, key: Key) -> Get:
     return get
 
 
-def _writer(holder: Any, key: Key) -> Set:
+def _writer(holder: Holder, key: Key) -> Set:
+    ready, find = holder.ready, holder.find
+
     def put(cursor: Cursor, value: Any) -> None:
-        attributes: Attributes = holder(cursor)
+        attributes = ready(cursor) or find(cursor)
         try:
             pair = key.pair(value)
         except OttlError:
             pair = _pair_after_fault(attributes, key, value)
         attributes.put(key, pair)
 
-    return put
+    if native.compiled is None:
+        return put
+    write, name, prefix = native.compiled.set, key.name, key.prefix
+
+    def put_scalar(cursor: Cursor, value: Any) -> None:
+        attributes = ready(cursor) or find(cursor)
+        changed = write(attributes.keys, attributes.pairs, name, prefix, value)
+        if changed is NotImplemented:
+            put(cursor, value)
+        elif changed:
+            attributes.changed = True
+
+    return put_scalar
 
 
 def _pair_after_fault(attributes: Attributes, key: Key, value: Any) -> bytes:

@@ -183,6 +183,8 @@ Spans = list[tuple[int, int]]
 
 def expand(template: Template, data: bytes, spans: Spans) -> bytes:
     """*template* filled from a match in *data*."""
+    if len(template) == 1 and type(template[0]) is bytes:
+        return template[0]
     pieces = []
     for piece in template:
         if isinstance(piece, bytes):
@@ -203,7 +205,8 @@ def find_all(compiled: Any, data: bytes) -> list[Spans]:
     search, size = compiled._regexp.Match, len(data)
     found: list[Spans] = []
     at, last_end = 0, -1
-    while at <= size:
+    # At the end only an empty match is left, and behind a match that ends there it is none.
+    while at < size or at == size != last_end:
         spans: Spans = search(_UNANCHORED, data, at, size)
         start, end = spans[0]
         if start < 0:
@@ -219,7 +222,7 @@ def find_all(compiled: Any, data: bytes) -> list[Spans]:
 
 def replace(compiled: Any, template: Template, text: str) -> str | None:
     """*text* with every match replaced; `None` if nothing matches."""
-    data = to_bytes(text)
+    data = text.encode("utf-8", "surrogateescape")
     matches = find_all(compiled, data)
     if not matches:
         return None
@@ -230,4 +233,4 @@ def replace(compiled: Any, template: Template, text: str) -> str | None:
         pieces += (data[position:start], expand(template, data, spans))
         position = end
     pieces.append(data[position:])
-    return to_text(b"".join(pieces))
+    return b"".join(pieces).decode("utf-8", "surrogateescape")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from bridge.ottl import native
 from bridge.ottl.errors import OttlError, OttlSyntaxError, OttlTypeError
 from bridge.ottl.expressions import Expression, Get
 from bridge.ottl.gotext import parse_bool, parse_float, parse_int, to_text
@@ -223,10 +224,28 @@ def typed(expression: Expression, kind: Kind) -> Expression:
             return Expression.constant(convert(expression.value))
         except OttlError as error:
             raise OttlSyntaxError(str(error)) from None
+    return Typed(_of_type(expression, exact, convert), expression)
+
+
+def _of_type(expression: Expression, exact: type | None, convert: Callable[[Any], Any]) -> Get:
     read = expression.get
+    holder = getattr(expression, "holder", None)
+    if holder is not None and native.compiled is not None:
+        # One attribute, which is what most arguments are: without a call between.
+        ready, find, name = holder.ready, holder.find, expression.key.name  # type: ignore[attr-defined]  # a place
+        look_up = native.compiled.get
+
+        def get_attribute(cursor: Any) -> Any:
+            attributes = ready(cursor) or find(cursor)
+            value = look_up(attributes.keys, attributes.pairs, name)
+            if type(value) is exact:
+                return value
+            return convert(read(cursor) if value is NotImplemented else value)
+
+        return get_attribute
 
     def get(cursor: Any) -> Any:
         value = read(cursor)
         return value if type(value) is exact else convert(value)
 
-    return Typed(get, expression)
+    return get

@@ -190,6 +190,9 @@ COMPARE: dict[str, Comparison] = {
 }
 """The six comparisons with the rules for mixed types; none of them raises."""
 
+COMPARE_SAME: dict[str, Comparison] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+"""The comparisons where both values are ints, or both texts."""
+
 equal: Comparison = COMPARE["=="]
 """Whether two values are the same for ``==``."""
 

@@ -9,9 +9,9 @@ from operator import attrgetter
 from typing import Any
 
 from bridge.ottl.errors import OttlError, OttlSyntaxError
-from bridge.ottl.expressions import Cursor, Expression, Place
+from bridge.ottl.expressions import Cursor, Expression, Holder, Place
 from bridge.ottl.glance import scalar
-from bridge.ottl.keys import Holder, Keys, as_map, attribute_place, bury, dig, map_key, storable
+from bridge.ottl.keys import Keys, as_map, attribute_place, bury, dig, map_key, storable
 from bridge.ottl.values import Foreign, SpanId, Time, TraceId, copied, type_name, wrap
 
 _UINT64 = 0xFFFFFFFFFFFFFFFF
@@ -105,6 +105,7 @@ def text(slot: str, name: str, narrow: Any = None) -> Field:
     """A text field. *narrow* is a message class to read it from an item's bytes."""
     fetch, node = attrgetter(f"{slot}.message.{name}"), attrgetter(slot)
     glance = narrow and scalar(narrow, name, to_text)
+    assign = _assigner(name)
 
     def get(cursor: Cursor) -> str:
         return to_text(fetch(cursor))
@@ -112,7 +113,7 @@ def text(slot: str, name: str, narrow: Any = None) -> Field:
     def put(cursor: Cursor, value: Any) -> None:
         data = expect(value, str, "string").encode("utf-8", "surrogateescape")
         if data != fetch(cursor):
-            _assign(node(cursor).writable(), name, data)
+            assign(node(cursor).writable(), data)
 
     def field(segments: Segments) -> Place:
         end(segments)
@@ -132,6 +133,7 @@ def integer(slot: str, name: str, bits: int, *, signed: bool = False, narrow: An
     """An int field of *bits*; what is written is cut to them."""
     fetch, node = attrgetter(f"{slot}.message.{name}"), attrgetter(slot)
     glance = narrow and scalar(narrow, name, wrap)
+    assign = _assigner(name)
     mask, half = (1 << bits) - 1, 1 << (bits - 1)
 
     def get_wide(cursor: Cursor) -> int:
@@ -142,7 +144,7 @@ def integer(slot: str, name: str, bits: int, *, signed: bool = False, narrow: An
         if signed and cut >= half:
             cut -= 1 << bits
         if cut != fetch(cursor):
-            _assign(node(cursor).writable(), name, cut)
+            assign(node(cursor).writable(), cut)
 
     def field(segments: Segments) -> Place:
         end(segments)
@@ -167,7 +169,9 @@ def moment(slot: str, name: str) -> Field:
 
     def field(segments: Segments) -> Place:
         end(segments)
-        return Place(get, put)
+        place = Place(get, put)
+        place.moment_ns = lambda cursor: wrap(fetch(cursor))
+        return place
 
     return field
 
@@ -233,7 +237,7 @@ def attributes(slot: str, number: int = 0) -> Field:
             end((Segment(first.name, (), first.at), *segments[1:]))
         if first.keys:
             return attribute_place(holder, first.keys, number=number, outer=slot in OUTER)
-        return Place(get, put, attributes=find)
+        return Place(get, put, attributes=holder)
 
     return field
 
@@ -327,12 +331,13 @@ def literal_key(keys: Keys) -> str | None:
     return key.value if len(keys) == 1 and key.literal and type(key.value) is str else None
 
 
-def _assign(message: Any, name: str, value: Any) -> None:
-    """Set a field that may lie one message deeper, as ``status.code`` does."""
-    *path, last = name.split(".")
-    for step in path:
-        message = getattr(message, step)
-    setattr(message, last, value)
+def _assigner(name: str) -> Callable[[Any, Any], None]:
+    """Sets a field that may lie one message deeper, as ``status.code`` does."""
+    path, _, last = name.rpartition(".")
+    if not path:
+        return lambda message, value: setattr(message, last, value)
+    owner = attrgetter(path)
+    return lambda message, value: setattr(owner(message), last, value)
 
 
 def _bytes_of(one: Any) -> bytes:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bridge.ottl.attributes import Attributes, Key
+from bridge.ottl import native
+from bridge.ottl.attributes import Key
 from bridge.ottl.errors import OttlError
 from bridge.ottl.expressions import Cursor, Expression, Place, Run
 from bridge.ottl.functions.registry import function, maybe, need, several
@@ -61,16 +62,26 @@ def _set_literal(target: Place, value: Any) -> Run:
         pair = key.pair(value)
     except OttlError:
         return lambda cursor: put(cursor, value)
-    return lambda cursor: holder(cursor).put(key, pair)
+    ready, find = holder.ready, holder.find
+    if native.compiled is None:
+        return lambda cursor: (ready(cursor) or find(cursor)).put(key, pair)
+    store, name = native.compiled.put, key.name
+
+    def run(cursor: Cursor) -> None:
+        attributes = ready(cursor) or find(cursor)
+        if store(attributes.keys, attributes.pairs, name, pair):
+            attributes.changed = True
+
+    return run
 
 
 @function("delete_key", need("target", Kind.MAP_PLACE), need("key", Kind.STRING))
 def delete_key(target: Place, key: Expression) -> Run:
     """Remove one key from a map."""
-    attributes = target.attributes
-    if attributes is not None and key.literal:
-        known = Key(key.value)
-        return lambda cursor: attributes(cursor).remove(known)
+    holder = target.attributes
+    if holder is not None and key.literal:
+        known, ready, find = Key(key.value), holder.ready, holder.find
+        return lambda cursor: (ready(cursor) or find(cursor)).remove(known)
 
     def run(cursor: Cursor) -> None:
         found = map_of(target, cursor)
@@ -90,12 +101,13 @@ def _keep(
         constant:
             Whether it gives the same for all items.
     """
-    attributes = target.attributes
-    if attributes is not None and constant:
-        decided, answers = wanted(Cursor()), dict[bytes, bool]()
-        return lambda cursor: attributes(cursor).keep(decided, answers)
-    if attributes is not None:
-        return lambda cursor: attributes(cursor).keep(wanted(cursor), {})
+    holder = target.attributes
+    if holder is not None:
+        ready, find = holder.ready, holder.find
+        if constant:
+            decided, answers = wanted(Cursor()), dict[bytes, bool]()
+            return lambda cursor: (ready(cursor) or find(cursor)).keep(decided, answers)
+        return lambda cursor: find(cursor).keep(wanted(cursor), {})
 
     def run(cursor: Cursor) -> None:
         decide = wanted(cursor)
@@ -189,9 +201,10 @@ def _rewrite(target: Place, change: Callable[[str], str | None], *, above: int =
         above:
             Texts of so many bytes or less need not be given.
     """
-    attributes = target.attributes
-    if attributes is not None:
-        return lambda cursor: attributes(cursor).rewrite_texts(change, above)
+    holder = target.attributes
+    if holder is not None:
+        ready, find = holder.ready, holder.find
+        return lambda cursor: (ready(cursor) or find(cursor)).rewrite_texts(change, above)
 
     def run(cursor: Cursor) -> None:
         found = map_of(target, cursor)
@@ -236,11 +249,12 @@ def merge_maps(target: Place, source: Expression, strategy: str) -> Run:
     def wanted(known: bool) -> bool:
         return strategy == "upsert" or known is (strategy == "update")
 
-    attributes = target.attributes
-    if attributes is not None:
+    holder = target.attributes
+    if holder is not None:
+        find = holder.find
 
         def merge(cursor: Cursor) -> None:
-            into: Attributes = attributes(cursor)
+            into = find(cursor)
             for name, value in source.get(cursor).items():
                 key = Key(name)
                 if wanted(into.find(key) >= 0):

@@ -191,9 +191,8 @@ def _change_values(target: Place, change: Callable[[str], str | None], cursor: C
         changed = change(text)
         return None if changed is _FAILED else changed
 
-    attributes = target.attributes
-    if attributes is not None:
-        attributes(cursor).rewrite_texts(wanted)
+    if target.attributes is not None:
+        target.attributes.find(cursor).rewrite_texts(wanted)
         return
     found = map_of(target, cursor)
     for name, value in found.items():

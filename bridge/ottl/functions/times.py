@@ -176,8 +176,18 @@ def duration(duration: Expression) -> Get:
         except OttlError:
             # The Collector finds out when the first item comes, so that error_mode decides.
             return _of(duration, parse_duration)
-        return lambda cursor: fixed
+        return _fixed(fixed)
     return _of(duration, parse_duration)
+
+
+def _fixed(value: Duration) -> Get:
+    ns = value.ns
+
+    def get(cursor: Cursor) -> Duration:
+        return value
+
+    get.duration_ns = lambda cursor: ns  # type: ignore[attr-defined]  # a hint for comparisons
+    return get
 
 
 def _cut(value: int, step: int) -> int:

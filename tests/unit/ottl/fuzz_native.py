@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "bridge/ottl/_native.c"
 NAME = "bridge.ottl._native"
+VALUES = [None, True, -1, 2.5, "text", b"data", [1], {"a": 1}, object()]
 _CHILD = "OTLP_BRIDGE_FUZZED_MODULE"
 
 
@@ -105,6 +106,9 @@ def feed(seconds: float, seed: int) -> int:
         try:
             checks.read(pair)
             checks.look_at_pairs(made, "z")
+            checks.look_at_changes(
+                made, checks.Key(dice.choice(["a", "z", ""])), dice.choice(VALUES)
+            )
             checks.look_at_item(span)
             checks.splice(span, made)
             checks.change(span, dice.choice(["a", "new", ""]), dice.choice([None, 1, "x"]), "b")

@@ -355,28 +355,103 @@ def test_pair_of_text_that_has_no_bytes_raises_as_encode_does() -> None:
             write("\ud800")
 
 
-@pytest.mark.parametrize("call", ["split", "splice", "keys", "read", "get", "pair", "kept"])
+WRONG: dict[str, list[tuple[Any, ...]]] = {
+    "split": [("a", 9), (b"a",), (b"a", "b")],
+    "splice": [(b"", 9, (b"",)), (b"", 9, ["a"]), ("", 9, [])],
+    "keys": [((b"",),), (["a"],)],
+    "read": [("a",), (None,)],
+    "get": [([], [], "a"), (["a"], [b""], b"a"), ((), [], b"")],
+    "pair": [("a", 1), (b"a",)],
+    "kept": [([], [], []), ([[]], [b""], {})],
+    "put": [
+        ([], [], "a", b""),
+        ([], [], b"a", None),
+        ([b"a"], ["a"], b"a", b""),
+        ((), [], b"", b""),
+    ],
+    "set": [([], [], b"a", None, 1), ([], [], b"a", "p", 1), ([None], [b""], b"a", b"", 1)],
+    "discard": [([], [], "a"), (["a"], [b""], b"a"), ((), [], b"a")],
+    "any_longer": [((), 1), (["a"], 1), ([], "a")],
+}
+
+
+@pytest.mark.parametrize("call", WRONG)
 def test_wrong_types_are_type_errors(call: str) -> None:
     """Not a crash, whatever a caller hands over."""
-    wrong: dict[str, list[tuple[Any, ...]]] = {
-        "split": [("a", 9), (b"a",), (b"a", "b")],
-        "splice": [(b"", 9, (b"",)), (b"", 9, ["a"]), ("", 9, [])],
-        "keys": [((b"",),), (["a"],)],
-        "read": [("a",), (None,)],
-        "get": [([], [], "a"), (["a"], [b""], b"a"), ((), [], b"")],
-        "pair": [("a", 1), (b"a",)],
-        "kept": [([], [], []), ([[]], [b""], {})],
-    }
-
-    for arguments in wrong[call]:
+    for arguments in WRONG[call]:
         with pytest.raises(TypeError):
             getattr(compiled, call)(*arguments)
+
+
+def copied(made: list[bytes]) -> Attributes:
+    """Attributes of their own."""
+    return Attributes(list(made))
+
+
+def look_at_changes(made: list[bytes], key: Key, value: Any) -> None:
+    """`set`, `put` and `discard`, each on its own, and whether they say that something changed."""
+
+    def run(change: Callable[[Attributes], None]) -> tuple[Any, Any]:
+        def outcome_of_change() -> Any:
+            found = copied(made)
+            change(found)
+            return found.keys, found.pairs, found.changed
+
+        return both(outcome_of_change)
+
+    for change in (
+        lambda found: found.set(key, value),
+        lambda found: found.put(key, key.raw_pair(b"\x10\x01")),
+        lambda found: found.remove(key),
+    ):
+        fast, slow = run(change)
+        assert fast == slow
+
+
+@settings(max_examples=150)
+@given(st.lists(pairs(), max_size=4), KEYS, SCALARS)
+def test_changing_any_pairs_is_the_same(made: list[bytes], key: str, value: Any) -> None:
+    """Also of keys that stand there twice, or not at all."""
+    look_at_changes(made, Key(key), value)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), SCALARS), max_size=4), SCALARS)
+def test_compiled_set_is_put_of_a_pair(pairs: list[tuple[str, Any]], value: Any) -> None:
+    """In place, at the end, or not at all if the same stands there."""
+    made = [encode_pair(key, encode(one)) for key, one in pairs]
+    found, key = copied(made), Key("b")
+    keys, written = list(found.keys), list(made)
+    changed = compiled.set(keys, written, key.name, key.prefix, value)
+    if changed is NotImplemented:
+        assert value is None
+        assert (keys, written) == (found.keys, made)
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attributes, "_compiled", None)
+        found.set(key, value)
+
+    assert (keys, written, changed) == (found.keys, found.pairs, found.changed)
+
+
+@given(st.lists(st.binary(max_size=6), max_size=4), st.integers(0, 6))
+def test_any_longer_is_what_it_says(made: list[bytes], above: int) -> None:
+    """Of the bytes of whole pairs."""
+    assert compiled.any_longer(made, above) is any(len(one) > above for one in made)
 
 
 def test_lists_of_different_length_are_left_alone() -> None:
     """A key without a pair is nobody's; it is not followed."""
     assert compiled.get([b"a", b"b"], [b"\x0a\x01a"], b"b") is NotImplemented
     assert compiled.kept([b"a"], [], {b"a": True}) is None
+    for change in (
+        lambda: compiled.put([b"a"], [], b"a", b""),
+        lambda: compiled.set([b"a"], [], b"a", b"", 1),
+    ):
+        with pytest.raises(IndexError):
+            change()
+    keys: list[bytes] = [b"a", b"b"]
+    compiled.discard(keys, [], b"b")
+    assert keys == [b"a"]
 
 
 SOUND = [b"\x0a\x01a\x12\x02\x18\x07", b"\x0a\x01b\x12\x03\x0a\x01x"]
@@ -390,6 +465,12 @@ CALLS: list[tuple[str, tuple[Any, ...]]] = [
     ("kept", ([b"a", b"b"], SOUND, {b"a": True, b"b": True})),
     ("kept", ([b"a", b"b"], SOUND, {b"a": True, b"b": False})),
     ("kept", ([b"a", b"b"], SOUND, {b"a": True})),
+    ("any_longer", (SOUND, 5)),
+    ("put", ([b"a", b"b"], list(SOUND), b"a", SOUND[0])),
+    ("put", ([b"a", b"b"], list(SOUND), b"a", SOUND[1])),
+    ("set", ([b"a", b"b"], list(SOUND), b"b", SOUND[0], 7)),
+    ("set", ([b"a", b"b"], list(SOUND), b"b", SOUND[0], [])),
+    ("discard", ([b"a", b"b"], list(SOUND), b"c")),
     *(("pair", (SOUND[0], value)) for value in (None, True, 5, 2.5, "text", b"data", [])),
 ]
 
