@@ -286,6 +286,39 @@ static PyObject *splice(PyObject *module, PyObject *args)
     return result;
 }
 
+/* The serialized value of the first pair with that key; nothing is made of the others. */
+static PyObject *glance(PyObject *module, PyObject *args)
+{
+    PyObject *item, *name;
+    unsigned number;
+    Bytes at, end, wanted, wanted_end;
+    Field field;
+    Pair pair, found;
+    int has_found = 0;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "SIS", &item, &number, &name) || !bytes_of(item, &at, &end) ||
+        !bytes_of(name, &wanted, &wanted_end))
+        return NULL;
+    size_t size = (size_t)(wanted_end - wanted);
+    while (at < end) {
+        if (!read_field(&at, end, &field) || (field.number == number && field.type != LENGTH))
+            return not_implemented();
+        if (field.number != number)
+            continue;
+        /* All pairs are read: one that is broken makes the item fail. */
+        if (!read_pair(field.content, at, &pair))
+            return not_implemented();
+        if (!has_found && pair.key_size == size &&
+            (size == 0 || memcmp(pair.key, wanted, size) == 0)) {
+            found = pair;
+            has_found = 1;
+        }
+    }
+    if (!has_found)
+        return none();
+    return PyBytes_FromStringAndSize((const char *)found.value, (Py_ssize_t)found.value_size);
+}
+
 /* ---- values of attributes --------------------------------------------------------------------- */
 
 static PyObject *number_of(uint64_t bits)
@@ -548,6 +581,9 @@ static PyMethodDef methods[] = {
      "the Python form must decide."},
     {"keys", keys_of, METH_O,
      "keys(pairs) -> their keys, or None if the Python form must decide."},
+    {"glance", glance, METH_VARARGS,
+     "glance(item, number, name) -> the serialized value of the first pair with that key among the\n"
+     "contents of that field, None if there is none, NotImplemented if the item must be parsed."},
     {"splice", splice, METH_VARARGS,
      "splice(item, number, contents) -> an item that protobuf took with other contents of that field,\n"
      "or None if the Python form must decide."},

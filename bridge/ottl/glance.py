@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from bridge.ottl import native
 from bridge.ottl.attributes import Key
 from bridge.ottl.codec import decode
 from bridge.ottl.errors import OttlError
@@ -43,6 +44,37 @@ def attribute(key: Key, number: int) -> Glance | None:
         number:
             The field of the item that holds its attributes.
     """
+    if native.compiled is not None:
+        return _exact(key.name, number, native.compiled.glance)
+    return _by_pattern(key, number)
+
+
+def _exact(name: bytes, number: int, look: Callable[[bytes, int, bytes], Any]) -> Glance:
+    """By the compiled form, which follows the fields whatever their order."""
+
+    def make(decide: Decide) -> Probe:
+        answers: dict[bytes, bool] = {}
+        absent = _answer(decide, None)
+
+        def probe(raw: bytes) -> bool:
+            data = look(raw, number, name)
+            if data is None:
+                return absent
+            if data is NotImplemented or len(data) > _SHORT:
+                return True
+            answer = answers.get(data)
+            if answer is None:
+                answer = _decoded(decide, data)
+                _remember(answers, data, answer)
+            return answer
+
+        return probe
+
+    return make
+
+
+def _by_pattern(key: Key, number: int) -> Glance | None:
+    """By a search for the bytes of a key in front of its value, as SDKs write it."""
     name, tag = key.name, number << 3 | _LENGTH
     pattern = key.prefix + b"\x12"
     if not name or len(name) >= _SHORT or tag >= _TAG_MAX:

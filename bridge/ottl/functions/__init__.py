@@ -11,6 +11,7 @@ from bridge.ottl.functions import (
     conversions,
     editors,
     encodings,
+    flattening,
     hashes,
     histograms,
     identities,
@@ -45,7 +46,7 @@ CONDITION_FUNCTIONS: dict[str, Function] = {
 """What conditions of filters and of groups may call."""
 
 FAMILIES = {
-    "Editors": (editors, replacements),
+    "Editors": (editors, flattening, replacements),
     "Types": (types, conversions),
     "Text": (texts, encodings, urls),
     "Parsing": (parsing,),

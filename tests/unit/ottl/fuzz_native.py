@@ -111,6 +111,7 @@ def feed(seconds: float, seed: int) -> int:
             )
             checks.look_at_item(span)
             checks.splice(span, made)
+            checks.glance(span, dice.choice([b"a", b"z", b"", b"x"]))
             checks.change(span, dice.choice(["a", "new", ""]), dice.choice([None, 1, "x"]), "b")
         except BaseException:
             print(f"seed {seed}, input {count}: pairs {made!r}, span {span!r}", file=sys.stderr)

@@ -261,6 +261,18 @@ def splice(item: bytes, made: list[bytes]) -> None:
         assert schema.Span.FromString(spliced) == expected
 
 
+def glance(item: bytes, name: bytes) -> None:
+    """The raw value that a parsed item has, or it is left to that."""
+    found = compiled.glance(item, 9, name)
+    if found is NotImplemented:
+        return
+    try:
+        parsed = NODES[Signal.TRACES](item).attributes
+    except Malformed:  # Something else is broken: what is passed over is not looked at.
+        return
+    assert found == parsed.get_raw(Key(name.decode("utf-8", "surrogateescape")))
+
+
 def changed(item: bytes, key: str, value: Any, gone: str) -> bytes:
     """What becomes of a span whose attributes and name are changed, as a message has it."""
     request = schema.Request()
@@ -295,6 +307,8 @@ def test_strange_pair_is_the_same(name: str) -> None:
         span = b"\x2a\x01n" + b"".join(delimited(b"\x4a", one) for one in made) + b"\x30\x02"
         look_at_item(span)
         splice(span, [pair])
+        for name in (b"a", b"z", b"", b"x", LONG.encode()):
+            glance(span, name)
         change(span, "new", "text", "a")
         change(span, "a", 5, "z")
 
@@ -303,6 +317,8 @@ def test_strange_pair_is_the_same(name: str) -> None:
 def test_strange_item_is_the_same(name: str) -> None:
     """Keys, pairs and changes."""
     look_at_item(STRANGE_SPANS[name])
+    glance(STRANGE_SPANS[name], b"a")
+    glance(STRANGE_SPANS[name], b"")
     splice(STRANGE_SPANS[name], [b"\x0a\x01x"])
     splice(STRANGE_SPANS[name], [])
     change(STRANGE_SPANS[name], "new", "text", "a")
@@ -314,6 +330,8 @@ def test_strange_item_is_the_same(name: str) -> None:
 def test_attributes_of_any_item_are_the_same(item: bytes) -> None:
     """In any order of fields, sound or not."""
     look_at_item(item)
+    for name in (b"", b"a", b"http.method"):
+        glance(item, name)
 
 
 @settings(max_examples=150)
@@ -358,6 +376,7 @@ def test_pair_of_text_that_has_no_bytes_raises_as_encode_does() -> None:
 WRONG: dict[str, list[tuple[Any, ...]]] = {
     "split": [("a", 9), (b"a",), (b"a", "b")],
     "splice": [(b"", 9, (b"",)), (b"", 9, ["a"]), ("", 9, [])],
+    "glance": [("a", 9, b""), (b"", 9, "a"), (b"", "b", b"")],
     "keys": [((b"",),), (["a"],)],
     "read": [("a",), (None,)],
     "get": [([], [], "a"), (["a"], [b""], b"a"), ((), [], b"")],
@@ -460,6 +479,7 @@ CALLS: list[tuple[str, tuple[Any, ...]]] = [
     *(("read", (pair,)) for pair in STRANGE_PAIRS.values()),
     *(("keys", ([SOUND[0], pair],)) for pair in STRANGE_PAIRS.values()),
     *(("split", (item, 9)) for item in ITEMS),
+    *(("glance", (item, 9, b"b")) for item in ITEMS),
     *(("splice", (item, 9, SOUND)) for item in ITEMS),
     *(("get", ([b"a", b"b"], SOUND, name)) for name in (b"a", b"b", b"c")),
     ("kept", ([b"a", b"b"], SOUND, {b"a": True, b"b": True})),
