@@ -270,7 +270,7 @@ def _side_door(target: str) -> bool:
     return parts[1] in (*COMPONENTS, "testing", "ottl") or parts[2] in _APART
 
 
-_APART = {"contracts", "doctor", "embedded", "embedded_guard", "otlp_json", "probe"}
+_APART = {"bundling", "contracts", "doctor", "embedded", "embedded_guard", "otlp_json", "probe"}
 """Modules that their room's door leaves out, because most importers never need them."""
 
 

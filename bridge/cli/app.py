@@ -28,6 +28,7 @@ _VERBS = (
     ("doctor", "bridge.cli.doctor:doctor", "Look at brokers, rights, topics, backends, machine."),
     ("send", "bridge.cli.send:send", "Send traces into a running system and follow them."),
     ("tap", "bridge.cli.tap:tap", "Watch the batches that enter a stage of a running bridge."),
+    ("bundle", "bridge.cli.bundle:bundle", "Gather diagnostics without secrets in an archive."),
     ("lag", "bridge.cli.lag:lag", "Show how far the Kafka receivers are behind."),
     ("offsets", "bridge.cli.offsets:app", "Show and reset where the Kafka receivers go on."),
     ("dlq", "bridge.cli.dlq:app", "List, show, replay and skip dead letters."),
