@@ -3,21 +3,20 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from bridge.core.clock import Deadline
 
 NOTHING_DROPPED: Final[Mapping[int, int]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """
     One Kafka record inside a batch's body.
 
     `body_start` and `body_stop` are the bytes of `Batch.body` that it contributed, so that joining
     records blurs neither their time nor their custody. `dropped_items` of it fell to rules on the
-    way.
+    way. A tuple, since a keyed topic makes one for every two or three spans.
     """
 
     offset: int

@@ -5,9 +5,11 @@ Pure: the lane decides, its owner fetches, delivers, pauses and commits. Lanes s
 slow or failing partition never holds up another.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from bridge.core import ACCEPTED, NOTHING_DROPPED, Receipt
 from bridge.flow.chunks import Chunk, LaneLimits, ReadRecord, may_share, overlap
@@ -130,8 +132,44 @@ class Lane:
 
     def admit(self, entries: Iterable[ReadRecord]) -> None:
         """Take records that were read, in their order; join those that may share a batch."""
-        if self.closed or not self.opened:
-            return
+        found = list(entries)
+        if found and self.opened and not self.closed and not self._admit_run(found):
+            self._admit_each(found)
+
+    def _admit_run(self, entries: Sequence[ReadRecord]) -> bool:
+        """
+        Take records at once that follow each other without a gap and have all in common.
+
+        Returns:
+            Whether they were such; nothing has changed if not. It is what topics are full of.
+        """
+        first, metadata = entries[0], entries[0].metadata
+        offsets = [entry.offset for entry in entries]
+        stop = first.offset + len(entries)
+        ends = list(accumulate([entry.size for entry in entries]))
+        if (
+            offsets[-1] + 1 != stop
+            or offsets != list(range(first.offset, stop))
+            or [entry for entry in entries if entry.fault is not None]
+            or [entry for entry in entries if entry.metadata is not metadata]
+            or not self.book.read_run(first.offset, stop)
+        ):
+            return False
+        self.newest_ms = max(self.newest_ms, max([entry.timestamp_ms for entry in entries]))
+        self._seen_next = max(self._seen_next, stop)
+        items = [entry.items for entry in entries]
+        self._open_items.update(zip(offsets, items, strict=True))
+        if self.account is not None:
+            self.account.count(Column.CONSUMED, sum(items))
+        at, before = 0, 0
+        while at < len(entries):
+            # As many as fit; a record that is larger by itself goes alone.
+            end = max(at + 1, bisect_right(ends, before + self.limits.batch_bytes_max, at))
+            self._enqueue(entries[at:end], ends[end - 1] - before)
+            at, before = end, ends[end - 1]
+        return True
+
+    def _admit_each(self, entries: Iterable[ReadRecord]) -> None:
         part: list[ReadRecord] = []
         size = 0
         for entry in entries:
@@ -309,6 +347,6 @@ class Lane:
             self.account.count(Column.DUPLICATES, twice)
         self._open_items.clear()
 
-    def _enqueue(self, part: list[ReadRecord], size: int) -> None:
+    def _enqueue(self, part: Sequence[ReadRecord], size: int) -> None:
         self._queue.append(Chunk(tuple(part), size))
         self._window_bytes += size

@@ -79,6 +79,24 @@ class Watermark:
         self._order.append(offset)
         return True
 
+    def read_run(self, first: int, stop: int) -> bool:
+        """
+        Enter the records from *first* up to before *stop* as read, all of them or none.
+
+        Returns:
+            `False` if some of them may be finished or read already: then ask for each.
+        """
+        if first < self._read_next:
+            return False
+        if any(begin < stop and first < end for begin, end in self._islands):
+            return False
+        while self._islands and self._islands[0][1] <= first:
+            self._islands.popleft()
+        self._read_next = stop
+        self._unfinished.update(range(first, stop))
+        self._order.extend(range(first, stop))
+        return True
+
     def advance(self, position: int) -> None:
         """Take everything before *position* as read: there was nothing more to be found."""
         self._read_next = max(self._read_next, position)
@@ -98,6 +116,10 @@ class Watermark:
         if len(order) > 2 * len(unfinished) + _SLACK:
             self._order = deque(offset for offset in order if offset in unfinished)
         return before - len(unfinished)
+
+    def all_unfinished(self, offsets: Iterable[int]) -> bool:
+        """Whether each of *offsets* was read and none is finished."""
+        return self._unfinished.issuperset(offsets)
 
     def is_unfinished(self, offset: int) -> bool:
         """Whether *offset* was read and is not finished."""

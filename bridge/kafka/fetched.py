@@ -49,7 +49,11 @@ class _OurRecords(PartitionRecords):  # type: ignore[misc] # Untyped there.
     _records: _KeptBytes
     _tp: TopicPartition
     _isolation_level: int
+    _records_iterator: Iterator[Any] | None
     next_fetch_offset: int
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._records_iterator if self._records_iterator is not None else iter(())
 
     def _unpack_records(self) -> Iterator[Any]:
         data = self._records.data

@@ -130,7 +130,7 @@ class Poller:
 
     def _learn_size(self, records: Sequence[SourceRecord]) -> None:
         if records:
-            size = sum(len(record.value or b"") for record in records) / len(records)
+            size = sum([len(record.value or b"") for record in records]) / len(records)
             self._record_bytes = max(1.0, _MEMORY * self._record_bytes + (1 - _MEMORY) * size)
 
     def _rewind(self) -> None:

@@ -7,7 +7,7 @@ large when it is cut `bridge.core.TooLarge`; nothing else.
 """
 
 from bridge.wire.allowance import COPIED_BYTES_MAX, Allowance
-from bridge.wire.count import count_items
+from bridge.wire.count import count_items, count_many
 from bridge.wire.hashes import fnv1a_32, fnv1a_32_many, murmur2, murmur2_many
 from bridge.wire.join import join
 from bridge.wire.limits import ITEMS_MAX, VALUE_DEPTH_LIMIT, VALUE_DEPTH_MAX, RequestLimits
@@ -28,6 +28,7 @@ from bridge.wire.trace_ids import is_trace_id, trace_ids, trace_key
 __all__ = [
     # Whole requests.
     "count_items",
+    "count_many",
     "join",
     "parse",
     "RequestLimits",

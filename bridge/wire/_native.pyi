@@ -5,6 +5,14 @@ _Owner = TypeVar("_Owner")
 def count(
     body: bytes, signal: int, depth_max: int, envelopes_max: int, fields_max: int, /
 ) -> int: ...
+def count_many(
+    bodies: list[bytes | None],
+    signal: int,
+    depth_max: int,
+    envelopes_max: int,
+    fields_max: int,
+    /,
+) -> list[int | None]: ...
 def split(
     body: bytes, logs: bool, partitions: int, murmur2: bool, copied_max: int, /
 ) -> list[tuple[int, bytes, int]] | None: ...

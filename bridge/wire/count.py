@@ -23,6 +23,18 @@ def count_items(signal: Signal, body: bytes, limits: RequestLimits = UNLIMITED) 
     return count_in_python(signal, body, limits) if found is None else found
 
 
+def count_many(
+    signal: Signal, bodies: list[bytes | None], limits: RequestLimits
+) -> list[int | None]:
+    """
+    Count the items of each of *bodies* as `count_items` does.
+
+    Returns:
+        `None` at the place of what is no request within *limits*: `count_items` says why.
+    """
+    return native.count_many(signal, bodies, limits) or [None] * len(bodies)
+
+
 def count_in_python(signal: Signal, body: bytes, limits: RequestLimits = UNLIMITED) -> int:
     """`count_items` without the compiled form."""
     if limits is not UNLIMITED:

@@ -66,6 +66,16 @@ def count(signal: Signal, body: bytes, limits: RequestLimits) -> int | None:
     return found
 
 
+def count_many(
+    signal: Signal, bodies: list[bytes | None], limits: RequestLimits
+) -> list[int | None] | None:
+    """The same for many bodies, `None` for each that is faulty or none; `None` if it is missing."""
+    if _compiled is None:
+        return None
+    found: list[int | None] = _compiled.count_many(bodies, _NUMBERS[signal], *limits)
+    return found
+
+
 def split(
     signal: Signal,
     body: bytes,

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import structlog
 
@@ -121,7 +122,7 @@ class Delivery:
         while not lane.draining:
             if not self._marking.on_read:
                 # A stage may have finished some of them before it failed.
-                entries = [entry for entry in entries if lane.book.is_unfinished(entry.offset)]
+                entries = _unfinished(lane, entries)
             if not entries:
                 return None
             error = await self._attempt(lane, chunk, entries, route)
@@ -186,15 +187,27 @@ def make_batch(
     context: bool = False,
 ) -> Batch:
     """One batch of consecutive records of *lane*, with the place of each in its body."""
-    records, position, items = [], 0, 0
-    for entry in entries:
-        stop = position + len(entry.body)
-        records.append(Record(entry.offset, entry.timestamp_ms, position, stop))
-        position = stop
-        items += entry.items
+    bodies = [entry.body for entry in entries]
+    ends = list(accumulate(map(len, bodies)))
+    records = tuple(
+        map(
+            Record,
+            [entry.offset for entry in entries],
+            [entry.timestamp_ms for entry in entries],
+            [0, *ends[:-1]],
+            ends,
+        )
+    )
     metadata = entries[0].metadata
     if len(entries) == 1:
         metadata = with_offset(metadata, entries[0].offset)
-    body = wire.join([entry.body for entry in entries])
-    origin = Origin(source, None, lane, tuple(records), context)
-    return Batch(signal, body, items, origin, metadata)
+    origin = Origin(source, None, lane, records, context)
+    items = sum([entry.items for entry in entries])
+    return Batch(signal, wire.join(bodies), items, origin, metadata)
+
+
+def _unfinished(lane: Lane, entries: Sequence[ReadRecord]) -> Sequence[ReadRecord]:
+    book = lane.book
+    if book.all_unfinished([entry.offset for entry in entries]):
+        return entries
+    return [entry for entry in entries if book.is_unfinished(entry.offset)]

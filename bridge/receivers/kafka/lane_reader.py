@@ -49,16 +49,13 @@ class LaneReader:
         """Entries of *records*, in their order; undecodable ones with a fault, logged."""
         figures = self._of(lane)
         began_s = time.perf_counter()
-        entries = [self._reader.read(record) for record in records]
+        entries = self._reader.read_all(records)
         figures.latency.observe(time.perf_counter() - began_s)
         figures.records.add(len(records))
-        figures.bytes.add(sum(len(record.value or b"") for record in records))
-        for entry in entries:
-            if entry.fault is not None:
-                figures.unreadable.add()
-                log.error(
-                    "kafka_record_undecodable", **describe(lane, entry), reason=str(entry.fault)
-                )
+        figures.bytes.add(sum([len(record.value or b"") for record in records]))
+        for entry in [entry for entry in entries if entry.fault is not None]:
+            figures.unreadable.add()
+            log.error("kafka_record_undecodable", **describe(lane, entry), reason=str(entry.fault))
         if figures.delay is not None:
             now_s = self._clock.wall()
             for record in records:

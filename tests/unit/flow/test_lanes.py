@@ -3,6 +3,10 @@
 from collections.abc import Iterable
 from types import SimpleNamespace
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bridge.core import Malformed
 from bridge.flow import Lane, LaneLimits, ReadRecord
 
@@ -369,3 +373,72 @@ def test_lane_puts_nothing_back_that_is_done() -> None:
 
     assert lane.start_next() is None
     assert lane.window_bytes == 0
+
+
+METADATA = {"tenant": ("a",)}, {"tenant": ("b",)}
+RECORDS = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(0, 40), st.sampled_from((0, 0, 0, 1)), st.booleans()),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(
+    made=RECORDS,
+    plain=st.booleans(),
+    start=st.integers(0, 3),
+    islands=st.sampled_from(((), ((4, 6),), ((20, 30),))),
+    context=st.none() | st.integers(0, 2),
+)
+def test_lane_takes_runs_as_it_takes_each(
+    made: list[tuple[int, int, int, bool]],
+    plain: bool,
+    start: int,
+    islands: tuple[tuple[int, int], ...],
+    context: int | None,
+) -> None:
+    """The short way for records that have all in common ends where the long way does."""
+    lanes = []
+    for long_way in (False, True):
+        entries, at = [], 0
+        for gap, size, tenant, broken in made:
+            at += 0 if plain else gap
+            record = SimpleNamespace(value=b"x" * size)
+            fault = Malformed("") if broken and not plain else None
+            body = b"" if fault else b"x" * size
+            which = METADATA[0 if plain else tenant]
+            entries.append(ReadRecord(at, 1000 - at, body, size, which, record, fault))  # type: ignore[arg-type]  # The lane looks at the value only.
+            at += 1
+        lane = Lane("spans", 3, 1, LaneLimits(1000, 50, 30))
+        lane.open(start, islands, None if context is None else min(context, start))
+        for part in (entries[:7], entries[7:]):
+            if long_way:
+                lane._admit_each(part)
+            else:
+                lane.admit(part)
+        lanes.append(lane)
+    short, long = lanes
+
+    assert short.window_bytes == long.window_bytes
+    assert (short.newest_ms, short.skipped) == (long.newest_ms, long.skipped)
+    assert (short.position, short.book.read_next) == (long.position, long.book.read_next)
+    assert (short.items_in_flight(), short._open_items) == (
+        long.items_in_flight(),
+        long._open_items,
+    )
+    assert [c.size for c in short._queue] == [c.size for c in long._queue]
+    assert _starts(short) == _starts(long)
+
+
+def test_lane_takes_a_plain_run_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What topics are full of, cut where a batch is full."""
+    monkeypatch.delattr(Lane, "_admit_each")
+    lane = _lane()
+    record = SimpleNamespace(value=b"")
+    lane.admit(
+        ReadRecord(at, 1, b"x" * 10, 1, METADATA[0], record)  # type: ignore[arg-type]
+        for at in range(5)
+    )
+
+    assert _starts(lane) == [[0, 1, 2], [3, 4]]
+    assert lane.items_in_flight() == 5

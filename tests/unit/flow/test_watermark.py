@@ -157,3 +157,38 @@ def test_watermark_any_history_never_skips_an_unfinished_record(
     again = {offset for offset in read if offset >= watermark.committed and successor.read(offset)}
 
     assert again == unfinished
+
+
+@given(
+    start=st.integers(0, 5),
+    islands=st.lists(st.integers(1, 4), max_size=6),
+    runs=st.lists(st.tuples(st.integers(0, 6), st.integers(1, 8)), max_size=6),
+    done=st.sets(st.integers(0, 60)),
+)
+def test_watermark_run_read_at_once_is_as_one_by_one(
+    start: int, islands: list[int], runs: list[tuple[int, int]], done: set[int]
+) -> None:
+    """Entered together or refused without a trace: the book ends the same."""
+    found, at = [], start
+    for gap, length in zip(islands[::2], islands[1::2], strict=False):
+        found.append((at + gap, at + gap + length))
+        at += gap + length
+    together, apart = Watermark(start, found), Watermark(start, found)
+    at = 0
+    for gap, length in runs:
+        first, stop = at + gap, at + gap + length
+        at = stop
+        before = (together.read_next, together.committed, list(together.islands()))
+        new = [offset for offset in range(first, stop) if apart.read(offset)]
+        if together.read_run(first, stop):
+            assert new == list(range(first, stop))
+        else:
+            assert (together.read_next, together.committed, list(together.islands())) == before
+            assert [offset for offset in range(first, stop) if together.read(offset)] == new
+        assert together.all_unfinished(new)
+    for book in (together, apart):
+        book.finish(done)
+
+    assert together.committed == apart.committed
+    assert list(together.islands()) == list(apart.islands())
+    assert (together.read_next, together.unfinished) == (apart.read_next, apart.unfinished)

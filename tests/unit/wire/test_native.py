@@ -86,6 +86,8 @@ def check_count(signal: Signal, body: bytes, limits: RequestLimits) -> None:
     expected = verdict(lambda: count_in_python(signal, body, limits))
 
     assert expected == verdict(lambda: native.count(signal, body, limits))
+    found = expected if isinstance(expected, int) else None
+    assert native.count_many(signal, [None, body, body], limits) == [None, found, found]
 
 
 @slow

@@ -1,6 +1,9 @@
 """From Kafka records to what a lane takes."""
 
+import pytest
+
 from bridge.core import Malformed, Signal, TooLarge
+from bridge.flow import ReadRecord
 from bridge.receivers.kafka.encodings import find_decoder
 from bridge.receivers.kafka.header_extraction import HeaderAttributes
 from bridge.receivers.kafka.reading import RecordReader, with_offset
@@ -114,3 +117,23 @@ def test_reader_does_not_copy_large_headers_into_many_resources() -> None:
         _reader(attributes).read(source_record(0, many, headers=headers)).fault, TooLarge
     )
     assert _reader(attributes).read(source_record(0, MADE.body, headers=headers)).fault is None
+
+
+@pytest.mark.parametrize("attributes", [None, HeaderAttributes(Signal.TRACES, ("tenant",))])
+def test_reader_of_many_gives_what_it_gives_for_each(attributes: HeaderAttributes | None) -> None:
+    """Sound ones, broken ones, empty ones, bombs, with headers of their own or shared."""
+    shared = (("tenant", b"a"),)
+    values = [MADE.body, MADE.body, b"\xff", None, b"", b"\x0a\x00" * 300_000, MADE.body]
+    records = [
+        source_record(at, value, headers=shared if at % 3 else ())
+        for at, value in enumerate(values)
+    ]
+    each, all_at_once = _reader(attributes), _reader(attributes)
+
+    def told(entry: ReadRecord) -> tuple[object, ...]:
+        fault = entry.fault and (type(entry.fault), str(entry.fault))
+        return entry.offset, entry.timestamp_ms, entry.body, entry.items, entry.metadata, fault
+
+    assert [told(entry) for entry in all_at_once.read_all(records)] == [
+        told(each.read(record)) for record in records
+    ]
