@@ -82,6 +82,11 @@ class Beginner(Protocol):
     stage asks once, by `isinstance`, and falls back to `deliver`.
     """
 
+    @property
+    def begins(self) -> bool:
+        """Whether `begin_delivery` is worth a call at the moment."""
+        ...
+
     async def deliver(self, batch: Batch) -> Receipt:
         """As `Stage.deliver`."""
         ...

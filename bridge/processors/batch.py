@@ -155,6 +155,11 @@ class BatchProcessor:
         self._outgoing.add(batch.items)
         return receipt
 
+    @property
+    def begins(self) -> bool:
+        """Whether batches pass through to a stage that can do without a task."""
+        return self.pass_through and self._beginner is not None and self._beginner.begins
+
     def begin_delivery(self, batch: Batch, settle: Callable[[Outcome], None]) -> Pending | None:
         """Pass *batch* on without a task where nothing is joined here."""
         if not self.pass_through or self._beginner is None:

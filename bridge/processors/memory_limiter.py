@@ -171,6 +171,11 @@ class MemoryLimiter:
         self._outgoing.add(batch.items)
         return receipt
 
+    @property
+    def begins(self) -> bool:
+        """Whether the stage behind can do without a task."""
+        return self._beginner is not None and self._beginner.begins
+
     def begin_delivery(self, batch: Batch, settle: Callable[[Outcome], None]) -> Pending | None:
         """Pass *batch* on without a task, if the stage behind can; refuse it as `deliver` does."""
         if self._beginner is None:

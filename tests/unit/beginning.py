@@ -36,6 +36,8 @@ async def begin_and_wait(stage: Beginner, batch: Batch) -> Receipt:
 class FakeBeginner(FakeStage):
     """A stage that begins, or refuses to."""
 
+    begins = True
+
     def __init__(self, answer: Pending | Exception | None = SETTLED) -> None:
         super().__init__()
         self.begun: list[tuple[Batch, Callable[[Outcome], None]]] = []

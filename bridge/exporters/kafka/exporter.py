@@ -183,6 +183,9 @@ class KafkaExporter:
         self._figures.sent[batch.signal].value += batch.items - receipt.rejected_items
         return receipt
 
+    begins = True
+    """Topics that are not known yet are the exception."""
+
     def begin_delivery(self, batch: Batch, settle: Callable[[Outcome], None]) -> Delivery | None:
         """Deliver without a task, if the topic is known already; see `bridge.core.Beginner`."""
         body_bytes = len(batch.body)

@@ -146,7 +146,7 @@ class Intake:
         Raises:
             Malformed, TooLarge, DeliveryError: As `take`; *settle* is not called then.
         """
-        if self._beginner is None:
+        if self._beginner is None or not self._beginner.begins:
             return None
         batch = self._to_batch(body, deadline_at, metadata)
         if batch is None:

@@ -2,8 +2,11 @@
 
 import asyncio
 
-from bridge.core import ACCEPTED, Batch, Origin, Receipt, Signal
+import pytest
+
+from bridge.core import ACCEPTED, Batch, Origin, Outcome, Receipt, Signal, Unavailable
 from bridge.service.switch import Switch
+from tests.unit.beginning import FakeBeginner
 
 BATCH = Batch(Signal.TRACES, b"", 0, Origin("in"))
 
@@ -63,3 +66,36 @@ async def test_passage_waits_for_the_last_and_counts_the_cancelled() -> None:
 async def test_passage_that_nobody_used_is_empty() -> None:
     """Nothing to wait for."""
     await Switch(Gate()).turn(Gate()).wait_empty()
+
+
+async def test_switch_begins_where_the_stage_of_the_moment_can() -> None:
+    """What began is counted as under way until it is settled, also after the way was turned."""
+    old = FakeBeginner()
+    switch, outcomes = Switch(old), list[Outcome]()
+    begun = switch.begin_delivery(BATCH, outcomes.append)
+    passage = switch.turn(Gate())
+    before = passage.under_way
+    empty = asyncio.create_task(passage.wait_empty())
+    ((_, settle),) = old.begun
+    settle(ACCEPTED)
+    await empty
+
+    assert begun is not None
+    assert before == 1
+    assert passage.under_way == 0
+    assert outcomes == [ACCEPTED]
+    assert not switch.begins
+    assert switch.begin_delivery(BATCH, outcomes.append) is None
+
+
+@pytest.mark.parametrize("answer", [None, Unavailable("full")])
+async def test_switch_is_empty_after_what_did_not_begin(answer: Exception | None) -> None:
+    """A stage that wants `deliver` or refuses has nothing under way."""
+    switch = Switch(FakeBeginner(answer))
+    assert switch.begins
+    try:
+        assert switch.begin_delivery(BATCH, lambda _: None) is None
+    except Unavailable:
+        assert answer is not None
+
+    assert switch.turn(Gate()).under_way == 0
