@@ -16,7 +16,7 @@ help:
 	@echo "make check   format, lint, types, architecture, documentation, deploy/"
 	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
 	@echo "make compare the same beside a Collector and rotel, an hour (ARGS=--quick: ten minutes)"
-	@echo "make interop against an OpenTelemetry Collector and h2spec, built from Go modules"
+	@echo "make interop against a Collector and h2spec, built from Go modules, and the status page in Chromium"
 	@echo "make protos  the generated protobuf modules anew"
 
 .venv/.set-up: pyproject.toml uv.lock tools/set-up
@@ -51,6 +51,7 @@ compare: .venv/.set-up
 
 interop: .venv/.set-up
 	@tools/set-up kafka
+	@tools/set-up browser
 	perf/peers/build-collector
 	perf/peers/build-h2spec
 	$(PYTEST) tests/interop --interop $(ARGS)

@@ -25,6 +25,7 @@ _VERBS = (
     ("graph", "bridge.cli.graph:graph", "Draw the pipelines."),
     ("demo", "bridge.cli.demo:demo", "Run the whole bridge on this machine, without Kafka."),
     ("health", "bridge.cli.health:health", "Ask a running bridge whether it does its work."),
+    ("top", "bridge.cli.top:top", "Watch a running bridge in the terminal."),
     ("doctor", "bridge.cli.doctor:doctor", "Look at brokers, rights, topics, backends, machine."),
     ("send", "bridge.cli.send:send", "Send traces into a running system and follow them."),
     ("tap", "bridge.cli.tap:tap", "Watch the batches that enter a stage of a running bridge."),

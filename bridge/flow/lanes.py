@@ -72,6 +72,7 @@ class Lane:
     _with_context: bool = False
     _window_bytes: int = 0
     _open_items: dict[int, int] = field(default_factory=dict)
+    _stuck_ms: dict[int, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -95,9 +96,12 @@ class Lane:
 
     @property
     def oldest_ms(self) -> int | None:
-        """Timestamp of the oldest record that was read and waits or is in delivery."""
+        """Timestamp of the oldest record that was read and waits, is in delivery, or holds us."""
         chunk = next(iter(self._started), None) or (self._queue[0] if self._queue else None)
-        return chunk.entries[0].timestamp_ms if chunk is not None else None
+        stamps = list(self._stuck_ms.values())
+        if chunk is not None:
+            stamps.append(chunk.entries[0].timestamp_ms)
+        return min(stamps, default=None)
 
     @property
     def assignment(self) -> object:
@@ -271,10 +275,13 @@ class Lane:
     def get_stuck(self, offset: int, reason: str) -> None:
         """Stop at a record that may neither be delivered nor dropped."""
         self.stuck[offset] = reason
+        entries = (entry for chunk in self._started for entry in chunk.entries)
+        self._stuck_ms |= {e.offset: e.timestamp_ms for e in entries if e.offset == offset}
         self.changed(self)
 
     def release(self, offset: int) -> None:
         """Go on: the record at *offset* holds the lane no more."""
+        self._stuck_ms.pop(offset, None)
         if self.stuck.pop(offset, None) is not None:
             self.changed(self)
 
@@ -311,6 +318,7 @@ class Lane:
         self.draining = self.closed = True
         self._queue.clear()
         self.stuck.clear()
+        self._stuck_ms.clear()
 
     def should_pause(self) -> bool:
         """

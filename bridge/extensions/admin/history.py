@@ -30,7 +30,6 @@ _COUNTED = (
     ("filtered", "otelcol_processor_filter_spans_filtered", "filter"),
     ("filtered", "otelcol_processor_filter_logs_filtered", "filter"),
     ("filtered", "otelcol_processor_filter_datapoints_filtered", "filter"),
-    ("sampled", "otelcol_processor_tail_sampling_count_traces_sampled", "policy"),
 )
 
 
@@ -75,13 +74,14 @@ class History:
         pairs = list(pairwise(samples))
         shown: dict[str, list[float]] = {
             name: [round(Rates(one, two).total(what), 3) for one, two in pairs]
-            for name, what in (
-                ("in_per_s", "accepted"),
-                ("out_per_s", "sent"),
-                ("refused_per_s", "refused"),
-                ("dead_letters_per_s", "letters"),
-            )
+            for name, what in (("refused_per_s", "refused"), ("dead_letters_per_s", "letters"))
         }
+        for way, what in (("in", "accepted"), ("out", "sent")):
+            # Both tiers in one process: what comes from Kafka has come before.
+            for side, of_kafka in (("kafka", True), ("otlp", False)):
+                shown[f"{side}_{way}_per_s"] = [
+                    round(Rates(one, two).total(what, of_kafka=of_kafka), 3) for one, two in pairs
+                ]
         for name, word in (("sampled_per_s", "true"), ("not_sampled_per_s", "false")):
             shown[name] = [round(Rates(one, two).of("decided", word), 3) for one, two in pairs]
         for name in samples[-1].levels if samples else ():
@@ -101,9 +101,13 @@ class Rates:
         """Growth a second; 0 while there is nothing to compare with."""
         return self._per_s(((what, whose),))
 
-    def total(self, what: str) -> float:
-        """The same of everyone together."""
-        return self._per_s(key for key in self._now.counts if key[0] == what)
+    def total(self, what: str, *, of_kafka: bool | None = None) -> float:
+        """The same of everyone together, or of those that are Kafka's, or of all others."""
+        return self._per_s(
+            key
+            for key in self._now.counts
+            if key[0] == what and of_kafka in (None, key[1].partition("/")[0] == "kafka")
+        )
 
     def _per_s(self, keys: Iterable[Key]) -> float:
         if self._elapsed_s <= 0:
@@ -121,6 +125,10 @@ def counts_of(book: FigureBook) -> dict[Key, float]:
         for each in {name.format(items=items) for items in ITEMS}:
             for whose, value in book.by_label(each, label).items():
                 counts[what, whose] = counts.get((what, whose), 0.0) + value
+    for series in book.series("otelcol_processor_tail_sampling_count_traces_sampled"):
+        if series.labels.get("sampled") == "true":
+            key = ("sampled", series.labels.get("policy", ""))
+            counts[key] = counts.get(key, 0.0) + series.value
     sampled = "otelcol_processor_tail_sampling_global_count_traces_sampled"
     for word in ("true", "false"):
         counts["decided", word] = book.total(sampled, sampled=word)

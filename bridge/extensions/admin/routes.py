@@ -6,6 +6,8 @@ Another answer is another row; the verbs that ask for it find it under ``/api/``
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from aiohttp import web
 
@@ -38,7 +40,18 @@ async def _tap(desk: Desk, request: web.Request) -> web.StreamResponse:
     return await answer_tap(desk.host, request)
 
 
+async def _page(desk: Desk, request: web.Request) -> web.Response:
+    del desk, request
+    return web.Response(text=_page_text(), content_type="text/html")
+
+
+@cache
+def _page_text() -> str:
+    return (files("bridge.extensions.admin") / "page.html").read_text(encoding="utf-8")
+
+
 ROUTES: list[tuple[str, str, Answer]] = [
+    ("GET", "/", _page),
     ("GET", "/api/status", _status),
     ("POST", "/api/tap", _tap),
 ]

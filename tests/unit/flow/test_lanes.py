@@ -167,9 +167,11 @@ def test_lane_stuck_starts_nothing_until_released() -> None:
 
     assert lane.start_next() is None
     assert lane.should_pause()
+    assert lane.oldest_ms == 1000
 
     lane.release(0)
 
+    assert lane.oldest_ms == 1003
     assert _starts(lane) == [[3, 4, 5], [6, 7, 8]]
 
 

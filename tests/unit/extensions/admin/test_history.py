@@ -38,6 +38,8 @@ async def test_rates_are_growth_by_time() -> None:
 
     assert rates.of("accepted", "otlp") == 20.0
     assert rates.of("records", "t/3") == 10.0
+    assert rates.total("accepted", of_kafka=True) == 0.0
+    assert rates.total("accepted", of_kafka=False) == 20.0
     assert rates.total("sent") == 0.0
 
 
@@ -59,7 +61,7 @@ async def test_rate_of_a_count_that_fell_is_not_negative() -> None:
     await clock.advance(2)
     history.add(_views(40))
 
-    assert history.plots()["series"]["in_per_s"] == [0.0]
+    assert history.plots()["series"]["otlp_in_per_s"] == [0.0]
 
 
 async def test_plots_have_one_point_for_each_step_and_a_bound() -> None:
@@ -74,7 +76,7 @@ async def test_plots_have_one_point_for_each_step_and_a_bound() -> None:
 
     assert {len(values) for values in plots["series"].values()} == {SAMPLES_MAX - 1}
     assert len(plots["times"]) == SAMPLES_MAX - 1
-    assert plots["series"]["in_per_s"][-1] == 10.0
+    assert plots["series"]["otlp_in_per_s"][-1] == 10.0
     assert plots["series"]["lag_records"][-1] == SAMPLES_MAX + 8
 
 
