@@ -1,10 +1,13 @@
 """What all tests share: the repository's root on the path, so that `tests.<helper>` imports."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 from bridge.flow import Account
 
@@ -38,3 +41,25 @@ def ledger_balances(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     off = [repr(account) for account in made if account.imbalance]
     assert not off, f"the ledger does not balance: {off}"
+
+
+@pytest.fixture(autouse=True)
+def logs_stay_as_they_were(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """
+    A test that runs a verb in this process leaves no trace of it in the logs of the next one.
+
+    Loggers are not kept either once they were used: they would go on writing to where the verb's
+    standard error was, past whoever captures logs.
+    """
+    configure, before = structlog.configure, structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def configure_for_one_test(*arguments: Any, **options: Any) -> None:
+        configure(*arguments, **{**options, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", configure_for_one_test)
+    yield
+    configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)

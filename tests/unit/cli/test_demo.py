@@ -1,6 +1,7 @@
 """``otlp-bridge demo`` where it cannot run; what it does is tested in tests/integration."""
 
 import builtins
+import sys
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ def test_demo_without_its_extra_says_what_to_install(
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return importing(name, *arguments, **options)
 
+    # Another test may have imported what is imported here.
+    monkeypatch.delitem(sys.modules, "bridge.testing.sdk_traffic", raising=False)
     monkeypatch.setattr(builtins, "__import__", missing)
     code = demo_module.demo(traces=1)
     assert code == 78
