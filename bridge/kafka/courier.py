@@ -86,10 +86,13 @@ class Courier:
             `False` if it has to go by aiokafka's sender; *done* is not called then.
         """
         leader = self._client.cluster.leader_for_partition(where)
-        if leader is None or self._connection(leader) is None:
+        if leader is None:
             return False
         waiting = self._waiting.get(leader)
         if waiting is None:
+            # Once for all that travel together; who joins them shares their fortune.
+            if self._connection(leader) is None:
+                return False
             waiting = self._waiting[leader] = []
             if leader not in self._busy:
                 asyncio.get_running_loop().call_soon(self._depart, leader)

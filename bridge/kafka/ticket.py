@@ -35,6 +35,7 @@ class Ticket:
         "on_death",
         "outcome",
         "rejected_items",
+        "watched",
     )
 
     def __init__(self, deadline: Deadline | None, on_death: Callable[["Ticket"], None]) -> None:
@@ -49,6 +50,7 @@ class Ticket:
         self._messages: tuple[str, ...] = ()
         self._open = 1  # The one of `seal`: entries may settle while others are being added.
         self._future: asyncio.Future[Receipt] | None = None
+        self.watched: set[Ticket] | None = None  # Where `Expiry` keeps it.
 
     @property
     def settled(self) -> bool:
@@ -70,12 +72,16 @@ class Ticket:
 
     def seal(self) -> None:
         """All entries are known: settle as soon as they are."""
-        self._close_one()
+        self._open -= 1
+        if self._open == 0:
+            self._complete()
 
     def acknowledged(self, items: int) -> None:
         """An entry is written."""
         self.acknowledged_items += items
-        self._close_one()
+        self._open -= 1
+        if self._open == 0:
+            self._complete()
 
     def rejected(self, items: int, message: str) -> None:
         """An entry will never be written, and the sender is told how many items that were."""
@@ -149,7 +155,11 @@ class Ticket:
 
     def _close_one(self) -> None:
         self._open -= 1
-        if self._open == 0 and self.outcome is None:
+        if self._open == 0:
+            self._complete()
+
+    def _complete(self) -> None:
+        if self.outcome is None:
             plain = not (self.rejected_items or self._messages)
             self.outcome = (
                 ACCEPTED if plain else Receipt(self.rejected_items, "; ".join(self._messages))
@@ -166,38 +176,46 @@ class Expiry:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # What changes: tickets by the step in which they expire, and the timer while there are any.
+        # What changes: tickets by the step in which they expire, those of the latest deadline,
+        # which requests share, and the timer while there are any.
         self._steps: dict[int, set[Ticket]] = {}
+        self._latest: tuple[Deadline, set[Ticket]] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, ticket: Ticket) -> None:
         """Expire *ticket* when its time comes, unless `forget` is called before."""
-        if ticket.deadline is None:
+        deadline = ticket.deadline
+        if deadline is None:
             return
-        step = int(ticket.deadline.at / _EXPIRY_STEP_S)
-        tickets = self._steps.get(step)
-        if tickets is None:
-            tickets = self._steps[step] = set()
+        latest = self._latest
+        if latest is not None and latest[0] is deadline:
+            tickets = latest[1]
+        else:
+            step = int(deadline.at / _EXPIRY_STEP_S)
+            tickets = self._steps.setdefault(step, set())
+            self._latest = deadline, tickets
         tickets.add(ticket)
+        ticket.watched = tickets
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_EXPIRY_STEP_S, self._tick)
 
     def forget(self, ticket: Ticket) -> None:
         """Stop watching *ticket*."""
-        if ticket.deadline is not None:
-            tickets = self._steps.get(int(ticket.deadline.at / _EXPIRY_STEP_S))
-            if tickets is not None:
-                tickets.discard(ticket)
+        if ticket.watched is not None:
+            ticket.watched.discard(ticket)
+            ticket.watched = None
 
     def close(self) -> None:
         """Watch nothing any more."""
         self._steps.clear()
+        self._latest = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _tick(self) -> None:
         now = int(self._clock.monotonic() / _EXPIRY_STEP_S)
+        self._latest = None  # Its step may go now.
         for step in [step for step in self._steps if step < now]:
             for ticket in self._steps.pop(step):
                 ticket.expire()

@@ -208,7 +208,11 @@ class KafkaExporter:
     def ended(self, delivery: Delivery, outcome: Outcome) -> Outcome:
         """Clear up after a delivery that `begin_delivery` began."""
         batch = delivery.batch
-        self._leave(delivery, batch.signal)
+        if outcome is ACCEPTED:
+            self._expiry.forget(delivery)
+            delivery.live = False
+        else:
+            self._leave(delivery, batch.signal)
         self._flusher.release(len(batch.body) + delivery.copied_bytes)
         if isinstance(outcome, Receipt):
             self._figures.sent[batch.signal].value += batch.items - outcome.rejected_items
@@ -231,7 +235,8 @@ class KafkaExporter:
         route = self._router.plain(signal)
         if route is None or self._dead_letter or self._producer.trouble is not None:
             return None
-        topic = self._topics.known(route.topic)
+        # What is being gathered at this moment is known well enough.
+        topic = self._gathering.topic(route) or self._topics.known(route.topic)
         return None if topic is None else (route, topic)
 
     def _gather(self, ticket: Ticket, where: tuple[Route, Topic], batch: Batch) -> None:

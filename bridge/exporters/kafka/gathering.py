@@ -77,6 +77,11 @@ class Gathering:
         if full or (self._requests_max and len(group.requests) >= self._requests_max):
             self._flush(route)
 
+    def topic(self, route: Route) -> Topic | None:
+        """The topic of what was gathered last, if it was for *route* and is not put yet."""
+        latest = self._latest
+        return latest[1].topic if latest is not None and latest[0] is route else None
+
     def flush(self) -> None:
         """Put everything that is being gathered, now."""
         for route in list(self._groups):
