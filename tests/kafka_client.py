@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from tests.kafka_server import KafkaServer
@@ -72,6 +73,20 @@ class Kafka:
                     for some in (await consumer.getmany(timeout_ms=200)).values():
                         records += some
         return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    async def topic_config(self, topic: str, name: str) -> set[str]:
+        """The words of one setting of *topic*."""
+        async with self.admin() as admin:
+            resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+            (answer,) = await admin.describe_configs([resource])
+        (found,) = answer.resources
+        (value,) = [entry[1] for entry in found[4] if entry[0] == name]
+        return set(value.split(","))
+
+    async def add_partitions(self, topic: str, count: int) -> None:
+        """Let *topic* have *count* partitions."""
+        async with self.admin() as admin:
+            await admin.create_partitions({topic: NewPartitions(count)})
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """The offset that *group* reads next, of every partition where it committed one."""

@@ -156,8 +156,15 @@ class PartitionListener(Protocol):
         """
         ...
 
-    def partition_assigned(self, partition: Custody) -> None:
-        """Batches of *partition* begin to come; called before the first of them."""
+    async def partition_assigned(self, partition: Custody) -> None:
+        """
+        Prepare for *partition*: nothing of it is read before this returns.
+
+        Bounds its own waiting; raises nothing.
+
+        Cancellation:
+            The assignment ended before it began.
+        """
         ...
 
     def partition_frozen(self, partition: Custody) -> None:

@@ -10,6 +10,7 @@ from bridge.kafka.client import ClientConfig, connection_kwargs, why_unreachable
 from bridge.kafka.codecs import Codec, Compression, codec
 from bridge.kafka.consumer import Fetching, Membership, Subscription
 from bridge.kafka.dead_letter import DeadLetterWriter
+from bridge.kafka.decision_topic import DecidedTrace, DecisionTopic
 from bridge.kafka.embedded_guard import guard_of
 from bridge.kafka.errors import is_denied, map_kafka_error
 from bridge.kafka.flusher import Flusher, FlushEvents, FlushOptions
@@ -121,6 +122,8 @@ __all__ = [
     "Troubles",
     # Dead letters.
     "DeadLetterWriter",
+    "DecisionTopic",
+    "DecidedTrace",
     "LetterBox",
     "Filed",
     "read_skips",

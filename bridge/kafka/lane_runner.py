@@ -40,6 +40,10 @@ class LaneHandler(Protocol):
         """
         ...
 
+    async def prepare_lane(self, lane: Lane) -> None:
+        """Make ready for *lane*; reading begins afterwards. Bounds its own waiting."""
+        ...
+
     def lane_opened(self, lane: Lane) -> None:
         """Reading of *lane* begins."""
         ...

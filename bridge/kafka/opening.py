@@ -1,5 +1,6 @@
 """Where assigned partitions begin, and whether those that came back may go on."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,7 @@ class Opener:
                 await self._clock.sleep(RETRY_INTERVAL_S)
                 continue
             self._troubles.well("offsets")
+            await asyncio.gather(*(self._handler.prepare_lane(lane) for lane in waiting))
             for partition, lane in where.items():
                 if lane.closed:
                     continue

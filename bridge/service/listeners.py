@@ -21,10 +21,10 @@ class Listeners:
         """What the most demanding one wants."""
         return max((listener.read_back_s for listener in self._listeners), default=0.0)
 
-    def partition_assigned(self, partition: Custody) -> None:
-        """Batches of *partition* begin to come."""
+    async def partition_assigned(self, partition: Custody) -> None:
+        """Let each of them prepare."""
         for listener in self._listeners:
-            listener.partition_assigned(partition)
+            await listener.partition_assigned(partition)
 
     def partition_frozen(self, partition: Custody) -> None:
         """The assignment of *partition* is about to end."""

@@ -110,6 +110,30 @@ def _gathering(kind: str) -> tuple[Row, ...]:
         row(ours + "delivery_retries", COUNTER, "Deliveries that were repeated.", *own),
         row(ours + "delivered_spans", COUNTER, "Kept spans that were delivered.", *own),
         row(
+            ours + "decisions_written",
+            COUNTER,
+            "Decisions that the decision topic has.",
+            *own,
+        ),
+        row(
+            ours + "decisions_read",
+            COUNTER,
+            "Decisions read back from the decision topic when partitions were assigned.",
+            *own,
+        ),
+        row(
+            ours + "decisions_unread_partitions",
+            COUNTER,
+            "Assignments that began without decisions, since they could not be read in time.",
+            *own,
+        ),
+        row(
+            ours + "decision_write_failures",
+            COUNTER,
+            "Writes to the decision topic that failed; they are repeated, and what follows waits.",
+            *own,
+        ),
+        row(
             ours + "traces_dropped_at_shutdown",
             COUNTER,
             "Traces fed by OTLP that were given up at the end, as configured.",

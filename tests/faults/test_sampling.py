@@ -2,41 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bridge.core import Signal
-from bridge.testing import Made, Order, trace_request
+from bridge.testing import Order
+from tests.faults import storm
 from tests.faults.clock import HOUR_S, Clock
+from tests.faults.cluster import Cluster
 from tests.faults.scene import Scene
+from tests.faults.table import Row
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
 
 DECISION_WAIT_S = 4
-SAMPLING = {
-    "tail_sampling": {
-        "decision_wait": f"{DECISION_WAIT_S}s",
-        "policies": [
-            {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
-        ],
-    }
-}
-
-
-def halves(seed: int, failed: bool, order: Order) -> tuple[Made, Made]:
-    """One trace of four spans in two requests; if it failed, the last span says so."""
-    whole = trace_request(1, 4, seed=seed, failed_share=float(failed))
-    request = ExportTraceServiceRequest.FromString(whole.body)
-    spans = list(request.resource_spans[0].scope_spans[0].spans)
-    parts = []
-    for share in (slice(0, 2), slice(2, 4)):
-        part = ExportTraceServiceRequest()
-        part.CopyFrom(request)
-        del part.resource_spans[0].scope_spans[0].spans[:]
-        part.resource_spans[0].scope_spans[0].spans.extend(spans[share])
-        parts.append(Made(Signal.TRACES, order.encode(part), 2, whole.span_ids[share]))
-    return parts[0], parts[1]
+SAMPLING = {"tail_sampling": {**storm.SAMPLING["tail_sampling"], "decision_wait": "4s"}}
+KILLS = 20
+STORM_S = 60.0
 
 
 async def _send_halves(s: Scene, traces: int, pause_s: float) -> None:
@@ -45,7 +27,7 @@ async def _send_halves(s: Scene, traces: int, pause_s: float) -> None:
     for number in range(traces):
         failed = number % 3 == 0
         order = s.dice.choice(list(Order))
-        first, second = halves(s.dice.getrandbits(60), failed, order)
+        first, second = storm.halves(s.dice.getrandbits(60), failed, order)
         for part in (first, second):
             s.oracle.mint(part)
             if not failed:
@@ -94,3 +76,27 @@ async def test_clock_jump_between_the_halves_decides_nothing_early(
         clock.move(0)
         await s.settle(drain_s=60, fresh=False)
         s.row.notes.append(f"clock {jump_s / HOUR_S:+.0f} h; {early} spans waited for its return")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.faults("F2, sampling, 20 times")
+async def test_kill_at_twenty_moments_loses_and_halves_nothing(
+    cluster: Cluster, tmp_path: Path, seed: int, row: Row
+) -> None:
+    """kill -9 at 20 random moments in decision_wait; the oracle knows every span and commit."""
+    async with storm.Storm(cluster, tmp_path, seed) as running:
+        await storm.kill_at_random_moments(running, KILLS)
+        await running.settle(120.0)
+        running.fill(row)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.faults("F12, sampling")
+async def test_rebalance_storm_loses_and_halves_nothing(
+    cluster: Cluster, tmp_path: Path, seed: int, row: Row
+) -> None:
+    """A member joins and leaves every 3 s for a minute; the same holds."""
+    async with storm.Storm(cluster, tmp_path, seed) as running:
+        await storm.rebalance(running, STORM_S)
+        await running.settle(120.0)
+        running.fill(row)

@@ -172,7 +172,14 @@ service:
 async def serving(**values: Any) -> AsyncIterator[Service]:
     """A bridge in this process, so that a rebalance does not wait for another one to start."""
     values = {"name": "bridge", "wait": "10s", **values}
-    service = Service(load([f"yaml:{SERVED.format(**values)}"], [], Registry(), {}))
+    async with serving_text(SERVED.format(**values)) as service:
+        yield service
+
+
+@asynccontextmanager
+async def serving_text(text: str) -> AsyncIterator[Service]:
+    """The same with any configuration."""
+    service = Service(load([f"yaml:{text}"], [], Registry(), {}))
     await service.start()
     try:
         yield service
@@ -276,3 +283,88 @@ async def test_rule_6_orderly_stop_leaves_undecided_traces_to_replay(kafka: Kafk
             await until_committed(kafka, group, topic, 10)
 
         assert dict.fromkeys(wanted, 1) == backend.book.span_ids
+
+
+LOGGED = SERVED.replace(
+    "    policies:",
+    """    clock_slack: 0s
+    decision_topic: {{brokers: ["{kafka}"], topic: "{decisions}"}}
+    policies:""",
+)
+
+
+async def test_rule_14_late_spans_follow_the_first_decision_after_a_restart(kafka: Kafka) -> None:
+    """
+    Decisions are in a topic made for them, partitioned like the source, before their traces come
+    out; another process follows them: a late span of a sampled trace comes out, and a failed one of
+    a trace that was not sampled does not.
+    """
+    topic, group = await kafka.create_topic(partitions=3), kafka.unique("group")
+    decisions = kafka.unique("decisions")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic, "decisions": decisions}
+    sampled, dropped = 1, 2
+    async with Backend() as backend:
+        where |= {"backend": backend.grpc_endpoint, "wait": "300ms", "name": "bridge"}
+        async with serving_text(LOGGED.format(**where)):
+            await produce(kafka, topic, [(span(sampled, 1, failed=True), 0), (span(dropped, 1), 0)])
+            await until(lambda: key(sampled, 1) in backend.book.span_ids)
+            written = {record.key: record for record in await kafka.read_all(decisions)}
+            await until_committed(kafka, group, topic, 2)
+        told = {bytes.fromhex(at.decode())[-1]: (r.partition, r.value) for at, r in written.items()}
+        assert told[sampled] == (0, b"sampled")
+        await asyncio.sleep(1.0)  # So that context, 300 ms before, has nothing of the traces.
+        late = [(span(sampled, 2), 0.0), (span(dropped, 2, failed=True), 0.0)]
+        await produce(kafka, topic, late)
+        async with serving_text(LOGGED.format(**where)) as second:
+            await until_committed(kafka, group, topic, 4)
+            assert figure(second, "bridge_processor_tail_sampling_decisions_read") == 2
+
+        assert dict.fromkeys([key(sampled, 1), key(sampled, 2)], 1) == backend.book.span_ids
+    read = await kafka.read_all(decisions)
+    assert {record.partition for record in read} == {0}
+    assert len(await kafka.end_offsets(decisions)) == 3
+    assert await kafka.topic_config(decisions, "cleanup.policy") == {"compact", "delete"}
+
+
+async def test_rule_14_nothing_is_delivered_or_committed_undecided_in_the_topic(
+    kafka: Kafka,
+) -> None:
+    """While a decision cannot be written nothing follows from it; once it can be, all does."""
+    topic, group = await kafka.create_topic(partitions=2), kafka.unique("group")
+    decisions = await kafka.create_topic(partitions=1)
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic, "decisions": decisions}
+    async with Backend() as backend:
+        where |= {"backend": backend.grpc_endpoint, "wait": "300ms", "name": "bridge"}
+        async with serving_text(LOGGED.format(**where)) as service:
+            wanted = await spread(kafka, topic, 2, 10)
+            failures = "bridge_processor_tail_sampling_decision_write_failures"
+            await until(lambda: figure(service, failures) > 0)
+            await asyncio.sleep(0.5)
+            assert backend.book.span_ids == {}
+            assert not any((await kafka.committed(group, topic)).values())
+            assert "kafka-topics --alter" in str(service.troubles())
+        await kafka.add_partitions(decisions, 2)
+        async with serving_text(LOGGED.format(**where)):
+            await until(lambda: wanted <= backend.book.span_ids.keys())
+
+        assert dict.fromkeys(wanted, 1) == backend.book.span_ids
+
+
+async def test_rule_14_decisions_that_cannot_be_read_delay_no_partition(kafka: Kafka) -> None:
+    """After `read_timeout` a partition begins without them; what was not written holds the rest."""
+    topic, group = await kafka.create_topic(partitions=1), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic, "decisions": "nowhere"}
+    text = LOGGED.replace(
+        'brokers: ["{kafka}"], topic: "{decisions}"',
+        'brokers: ["127.0.0.1:1"], topic: nowhere, read_timeout: 500ms',
+    )
+    async with Backend() as backend:
+        where |= {"backend": backend.grpc_endpoint, "wait": "300ms", "name": "bridge"}
+        async with serving_text(text.format(**where)) as service:
+            await spread(kafka, topic, 1, 5)
+            unread = "bridge_processor_tail_sampling_decisions_unread_partitions"
+            await until(lambda: figure(service, unread) == 1)
+            held = "bridge_processor_tail_sampling_held_records"
+            await until(lambda: figure(service, held) == 5)
+
+        assert backend.book.span_ids == {}

@@ -12,6 +12,9 @@ from bridge.processors._gathering.telemetry import Telemetry, observe_many
 from bridge.processors._gathering.trace import Chunk, Trace
 from bridge.wire import is_trace_id
 
+Note = Callable[[Lane, bytes, bool], None]
+"""Told of each decision about a trace id: whether it is sampled."""
+
 _SHED_AT_ONCE = 64  # Traces that are decided early before the account is looked at again.
 
 
@@ -69,6 +72,7 @@ class Decider:
         self._ask_in_time = ask_in_time
         self._shared = telemetry.shared
         self.ledger = Ledger()
+        self.note: Note | None = None
         # What changes: the moment that is now, and how many traces are undecided.
         self.now = Moment(0.0, 0)
         self.undecided = 0
@@ -118,6 +122,9 @@ class Decider:
             context = trace.split_context()
             self.telemetry.context_ranges.value += len(context) // 3
             self.ledger.dropped(context, len(context) // 3)
+        # What only context told of was decided by somebody else before.
+        if self.note is not None and remember and trace.parts and is_trace_id(trace.trace_id):
+            self.note(lane, trace.trace_id, sampled)
         if sampled:
             self.ledger.kept(trace.parts)
             if trace.parts:
@@ -145,6 +152,10 @@ class Decider:
             or trace_id in not_sampled.old
             or trace_id in sampled.old
         )
+
+    def recall(self, trace_id: bytes, at_s: float, *, sampled: bool) -> None:
+        """Remember a decision that was made elsewhere, at *at_s* on the steady clock."""
+        (self.caches.sampled if sampled else self.caches.not_sampled).add(trace_id, at_s)
 
     def follow(
         self, lane: Lane, trace_id: bytes, chunk: Chunk, found: tuple[int, int, int]

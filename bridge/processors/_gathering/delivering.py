@@ -19,6 +19,7 @@ from bridge.core import (
 )
 from bridge.flow import Backoff, Health
 from bridge.processors._gathering.engine import Engine, Taken
+from bridge.processors._gathering.journal import Journal
 from bridge.processors._gathering.request import request_grouped
 from bridge.processors._gathering.telemetry import Telemetry
 
@@ -49,6 +50,8 @@ class Deliverer:
     Args:
         act:
             Called when the engine's books have changed.
+        journal:
+            What must be written before anything is delivered.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class Deliverer:
         settings: Settings,
         downstream: Stage,
         act: Callable[[], None],
+        journal: Journal | None = None,
     ) -> None:
+        self._journal = journal
         self._engine = engine
         self._telemetry = telemetry
         self._clock = settings.clock
@@ -93,9 +98,18 @@ class Deliverer:
         token = id(taken)
         self._in_hand[token] = taken
         try:
+            if self._journal is not None:
+                await self._wait_written(self._journal, taken)
             await self._deliver(taken)
         finally:
             del self._in_hand[token]
+
+    async def _wait_written(self, journal: Journal, taken: Taken) -> None:
+        try:
+            await journal.wait_written()
+        except asyncio.CancelledError:
+            self._engine.give_back(taken)
+            raise
 
     async def _deliver(self, taken: Taken) -> None:
         failures = 0

@@ -50,6 +50,11 @@ class Engine:
         return f"Engine({self.undecided} undecided in {lanes} lanes, {self.ledger!r})"
 
     @property
+    def decider(self) -> Decider:
+        """Who decides."""
+        return self._decider
+
+    @property
     def ledger(self) -> Ledger:
         """The account of what is held."""
         return self._decider.ledger

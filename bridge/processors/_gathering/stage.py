@@ -1,6 +1,10 @@
 """The stage around the engine: it waits, and tells custodies and callers what was decided."""
 
 import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -21,7 +25,8 @@ from bridge.core import (
 )
 from bridge.processors._gathering.delivering import Deliverer, Delivery
 from bridge.processors._gathering.engine import Engine
-from bridge.processors._gathering.lane import Moment
+from bridge.processors._gathering.journal import DecisionLog, Journal
+from bridge.processors._gathering.lane import Lane, Moment
 from bridge.processors._gathering.state import show_state
 from bridge.processors._gathering.telemetry import Telemetry
 from bridge.processors._gathering.trace import HeldBatch
@@ -48,6 +53,9 @@ class Gathering:
             Whether OTLP senders wait while there are as many traces as may be.
         read_back_s:
             Seconds of record time that are read back when a partition is taken over.
+        decisions, read_timeout_s:
+            Where decisions are written before anything follows from them, and read back within so
+            many seconds.
     """
 
     def __init__(
@@ -61,6 +69,8 @@ class Gathering:
         drop_at_stop: bool = False,
         wait_for_room: bool = False,
         read_back_s: float = 0.0,
+        decisions: DecisionLog | None = None,
+        read_timeout_s: float = 0.0,
     ) -> None:
         self._engine = engine
         self._telemetry = telemetry
@@ -68,19 +78,30 @@ class Gathering:
         self._clock = settings.clock
         self._wall = SteadyWall(settings.clock)
         self._delivery = delivery
-        self._deliverer = Deliverer(engine, telemetry, settings, downstream, self._act)
+        self._journal = (
+            None
+            if decisions is None
+            else Journal(decisions, settings, telemetry, read_timeout_s, self._act)
+        )
+        if self._journal is not None:
+            engine.decider.note = self._note
+        self._deliverer = Deliverer(
+            engine, telemetry, settings, downstream, self._act, self._journal
+        )
         self._drop_at_stop = drop_at_stop
         self._wait_for_room = wait_for_room
         self._read_back_s = read_back_s
         self._source = str(settings.id)
         # What changes: the tasks that deliver and tick, who waits for room, the assignments that
-        # are frozen, and who waits for the end.
+        # are frozen, what custodies and callers are to be told once decisions are written, and who
+        # waits for the end.
         self._tasks: list[asyncio.Task[None]] = []
         self._work = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._frozen: dict[int, object] = {}
         self._stopping = False
+        self._outcomes: deque[tuple[int, HeldBatch, Callable[[], None]]] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
         show_state(settings, telemetry, engine, self._now)
@@ -95,8 +116,10 @@ class Gathering:
         if self._tasks:
             return
         names = ["tick", *(f"deliver-{number}" for number in range(self._delivery.in_flight_max))]
+        if self._journal is not None:
+            names.append("journal")
         for name in names:
-            work = self._tick_forever() if name == "tick" else self._deliver_forever()
+            work = self._work_of(name)
             task = asyncio.create_task(work, name=f"{self._source}-{name}")
             task.add_done_callback(self._task_ended)
             self._tasks.append(task)
@@ -119,7 +142,7 @@ class Gathering:
         if self._tasks:
             try:
                 async with asyncio.timeout(deadline.remaining_s):
-                    while self._engine.has_kept or self._deliverer.in_hand:
+                    while self._engine.has_kept or self._deliverer.in_hand or self._owes:
                         self._idle.clear()
                         await self._idle.wait()
             except TimeoutError:
@@ -130,6 +153,8 @@ class Gathering:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._engine.end_all()
         self._act()
+        if self._journal is not None:
+            await self._journal.stop(deadline)
 
     # Data.
 
@@ -176,8 +201,16 @@ class Gathering:
 
     # What the source tells, see `bridge.core.PartitionListener`.
 
-    def partition_assigned(self, partition: Custody) -> None:
-        """Nothing to prepare: a lane is made by its first batch."""
+    async def partition_assigned(self, partition: Custody) -> None:
+        """Read what was decided about its traces, if that is written anywhere."""
+        if self._journal is None:
+            return
+        now = self._now()
+        for decided in await self._journal.read(partition.topic, partition.partition):
+            age_s = max(0.0, (now.wall_ms - decided.at_ms) / 1000)
+            self._engine.decider.recall(
+                decided.trace_id, now.steady_s - age_s, sampled=decided.sampled
+            )
 
     def partition_frozen(self, partition: Custody) -> None:
         """Keep what is held, pass on nothing of it, take nothing more."""
@@ -188,6 +221,8 @@ class Gathering:
     async def wait_partition_quiet(self, partition: Custody) -> None:
         """Wait for the attempts to deliver traces of the partition that are under way."""
         await self._deliverer.wait_quiet(partition)
+        if self._journal is not None:
+            await self._journal.wait_written()
 
     def partition_resumed(self, partition: Custody) -> None:
         """Go on with what is held."""
@@ -233,6 +268,13 @@ class Gathering:
         # A partition that waits stands still with its clock, so that room would never come.
         return self._wait_for_room and batch.origin.custody is None and engine.full
 
+    def _work_of(self, name: str) -> Coroutine[Any, Any, None]:
+        if name == "tick":
+            return self._tick_forever()
+        if name == "journal" and self._journal is not None:
+            return self._journal.write_forever()
+        return self._deliver_forever()
+
     async def _tick_forever(self) -> None:
         while True:
             await self._clock.sleep(TICK_S)
@@ -273,18 +315,37 @@ class Gathering:
             offsets, held.finished = held.finished, []
             dropped, held.dropped = held.dropped, {}
             if held.custody is not None:
-                held.custody.finish(offsets, dropped)
+                self._tell(held, partial(held.custody.finish, offsets, dropped))
         for held in engine.ledger.take_completed():
             engine.closed(held)
-            _answer(held, held.error)
+            self._tell(held, partial(_answer, held, held.error))
+        self._tell_what_is_written()
         for held in engine.take_abandoned():
             _answer(held, _given_back())
         if engine.has_kept:
             self._work.set()
-        elif not self._deliverer.in_hand:
+        elif not self._deliverer.in_hand and not self._owes:
             self._idle.set()
         if not engine.congested:
             self._room.set()
+
+    @property
+    def _owes(self) -> bool:
+        """Whether somebody is to be told who still wants to hear it."""
+        return any(held.custody is None or not held.custody.closed for _, held, _ in self._outcomes)
+
+    def _tell(self, held: HeldBatch, outcome: Callable[[], None]) -> None:
+        """Tell *outcome* once the decisions that it follows from are written."""
+        self._outcomes.append((self._journal.noted if self._journal else 0, held, outcome))
+
+    def _tell_what_is_written(self) -> None:
+        written = self._journal.written if self._journal else 0
+        while self._outcomes and self._outcomes[0][0] <= written:
+            self._outcomes.popleft()[2]()
+
+    def _note(self, lane: Lane, trace_id: bytes, sampled: bool) -> None:
+        if self._journal is not None and lane.custody is not None:
+            self._journal.note(lane.custody.topic, lane.custody.partition, trace_id, sampled)
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), int(self._wall.now() * 1000))

@@ -57,6 +57,10 @@ class Telemetry:
         self.refused_spans = self._own("refused_spans")
         self.delivery_retries = self._own("delivery_retries")
         self.delivered_spans = self._own("delivered_spans")
+        self.decisions_written = self._own("decisions_written")
+        self.decisions_read = self._own("decisions_read")
+        self.decisions_unread = self._own("decisions_unread_partitions")
+        self.decision_write_failures = self._own("decision_write_failures")
         self.dropped_at_stop = self._own("traces_dropped_at_shutdown")
 
     def _own(self, name: str, **labels: str) -> Counter:

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from bridge.kafka import ClientConfig
 from bridge.options import Duration, Options
 from bridge.processors.tail_sampling.policy_options import PolicyOptions
 
@@ -19,6 +20,28 @@ class DecisionCacheOptions(Options):
 
     non_sampled_cache_size: int = Field(default=200_000, ge=0)
     """The same for traces that were not sampled."""
+
+
+class DecisionTopicOptions(ClientConfig):
+    """Section ``decision_topic``: a Kafka topic with what was decided, read back on assignment."""
+
+    topic: str = Field(min_length=1, max_length=249, pattern=r"[a-zA-Z0-9._-]+")
+    """The topic; its partitions are those of the topic that traces are read from."""
+
+    create: bool = True
+    """
+    Make it if it does not exist, with as many partitions as the source and
+    ``cleanup.policy=compact,delete``; the right to create topics is needed then.
+    """
+
+    time_span: Duration = Field(default=600.0, gt=0)
+    """
+    Seconds back from now whose decisions are read when a partition is assigned, and for which a
+    topic that is made keeps them. How late spans may be; the caches must have room for as many.
+    """
+
+    read_timeout: Duration = Field(default=20.0, gt=0)
+    """Seconds for reading them; afterwards the partition begins without, counted and logged."""
 
 
 class TailSamplingOptions(Options):
@@ -72,6 +95,12 @@ class TailSamplingOptions(Options):
 
     maximum_trace_size_bytes: int = Field(default=0, ge=0)
     """Bytes of OTLP protobuf above which a trace is not sampled, at once; 0 for no limit."""
+
+    decision_topic: DecisionTopicOptions | None = None
+    """
+    Write each decision about data from Kafka to a topic, before anything of the trace is delivered
+    or committed, so that late spans follow it after a restart and in another process too.
+    """
 
     policies: tuple[PolicyOptions, ...]
     """Asked in this order, those of type ``drop`` first. An empty list samples nothing."""

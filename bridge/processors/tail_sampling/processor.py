@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from bridge.core import ProcessorFactory, Settings, Signal, Stability, Stage
+from bridge.kafka import DecisionTopic, connection_kwargs
 from bridge.processors._gathering import (
     Bounds,
     Caches,
@@ -16,7 +17,7 @@ from bridge.processors._gathering import (
     Waits,
 )
 from bridge.processors.tail_sampling.judge import Juror, PolicyJudge
-from bridge.processors.tail_sampling.options import TailSamplingOptions
+from bridge.processors.tail_sampling.options import DecisionTopicOptions, TailSamplingOptions
 from bridge.processors.tail_sampling.policies import Times, compile_policy
 from bridge.processors.tail_sampling.telemetry import PREFIX, shared_figures, tally
 
@@ -98,8 +99,22 @@ class TailSampling(Gathering):
             drop_at_stop=options.drop_pending_traces_on_shutdown,
             wait_for_room=options.block_on_overflow,
             read_back_s=options.decision_wait + options.clock_slack,
+            decisions=_decision_topic(options.decision_topic),
+            read_timeout_s=options.decision_topic.read_timeout if options.decision_topic else 0.0,
         )
         settings.metrics.gauge(PREFIX + "sampling_traces_on_memory", None, lambda: engine.undecided)
+
+
+def _decision_topic(options: DecisionTopicOptions | None) -> DecisionTopic | None:
+    if options is None:
+        return None
+    return DecisionTopic(
+        connection_kwargs(options),
+        options.topic,
+        principal=options.principal,
+        span_s=options.time_span,
+        create=options.create,
+    )
 
 
 FACTORY = ProcessorFactory(

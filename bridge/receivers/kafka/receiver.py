@@ -113,14 +113,17 @@ class KafkaReceiver:
         listener = self._listener_of(lane)
         return 0.0 if listener is None else listener.read_back_s
 
+    async def prepare_lane(self, lane: Lane) -> None:
+        """Let the stages behind us prepare that want to. Called by the source."""
+        if (listener := self._listener_of(lane)) is not None:
+            await listener.partition_assigned(lane)
+
     def lane_opened(self, lane: Lane) -> None:
-        """Open its books, and tell the stages behind us that want to know."""
+        """Open its books. Called by the source."""
         account = self._route_of(lane.topic).figures.account
         lane.account = account
         account.watch(lane.items_in_flight)
         self._showing.opened(lane)
-        if (listener := self._listener_of(lane)) is not None:
-            listener.partition_assigned(lane)
 
     def lane_frozen(self, lane: Lane) -> None:
         """Let the stages behind us keep what they hold, for now."""

@@ -96,6 +96,7 @@ class FakeHandler:
     work: Callable[[Lane, Chunk], Any] | None = None
     delivered: list[int] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    prepared: list[bool] = field(default_factory=list)
     back_s: float = 0.0
     loud: asyncio.Event | None = None
 
@@ -111,6 +112,9 @@ class FakeHandler:
 
     def read_back_s(self, lane: Lane) -> float:
         return self.back_s
+
+    async def prepare_lane(self, lane: Lane) -> None:
+        self.prepared.append(lane.opened)
 
     def lane_opened(self, lane: Lane) -> None:
         self.events.append(f"opened {lane.topic}/{lane.partition} {lane.epoch}")

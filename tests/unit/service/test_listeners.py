@@ -31,7 +31,7 @@ class Hearing(Part):
 
     read_back_s = 7.0
 
-    def partition_assigned(self, partition: Custody) -> None:
+    async def partition_assigned(self, partition: Custody) -> None:
         self.heard.append(("assigned", self.name, partition.epoch))
 
     def partition_frozen(self, partition: Custody) -> None:
@@ -83,7 +83,7 @@ async def test_listener_hears_wherever_it_stands(processors: str, other: str) ->
     source = built(processors, other)
     listener = source.diary.built["receivers/kafka"].settings.listeners[Signal.TRACES]
 
-    listener.partition_assigned(FakeCustody(epoch=3))
+    await listener.partition_assigned(FakeCustody(epoch=3))
     listener.partition_frozen(FakeCustody(epoch=3))
     await listener.wait_partition_quiet(FakeCustody(epoch=3))
     listener.partition_resumed(FakeCustody(epoch=4))
@@ -99,13 +99,13 @@ async def test_listener_hears_wherever_it_stands(processors: str, other: str) ->
     ]
 
 
-def test_listeners_of_all_pipelines_hear_in_their_order() -> None:
+async def test_listeners_of_all_pipelines_hear_in_their_order() -> None:
     """One receiver may feed several listeners, in a chain and side by side."""
     other = "traces/two: {receivers: [kafka], processors: [probe], exporters: [out/two]}"
     source = built("probe, batch, probe/other", other)
     listener = source.diary.built["receivers/kafka"].settings.listeners[Signal.TRACES]
 
-    listener.partition_assigned(FakeCustody())
+    await listener.partition_assigned(FakeCustody())
 
     assert [name for _, name, _ in source.heard] == [
         "processors/probe@traces",

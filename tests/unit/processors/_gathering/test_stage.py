@@ -25,6 +25,7 @@ from bridge.core import (
     Unavailable,
 )
 from bridge.processors._gathering import Bounds, Delivery, Gathering
+from bridge.processors._gathering.journal import DecisionLog
 from bridge.testing import (
     FakeCustody,
     FakeStage,
@@ -52,6 +53,7 @@ class Bench:
         delivery: Delivery | None = None,
         drop_at_stop: bool = False,
         wait_for_room: bool = False,
+        decisions: DecisionLog | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.wall_ms = int(self.clock.wall() * 1000)
@@ -68,6 +70,7 @@ class Bench:
             drop_at_stop=drop_at_stop,
             wait_for_room=wait_for_room,
             read_back_s=15.0,
+            decisions=decisions,
         )
         self.custody = FakeCustody()
         self.offset = 0

@@ -19,7 +19,7 @@ class Listening:
 
     read_back_s = 7.0
 
-    def partition_assigned(self, partition: Custody) -> None:
+    async def partition_assigned(self, partition: Custody) -> None:
         self.heard.append(("assigned", partition.epoch))
 
     def partition_frozen(self, partition: Custody) -> None:
@@ -56,6 +56,7 @@ async def test_receiver_tells_stages_of_partitions() -> None:
     receiver = _make(listener=listener)
     lane, _ = started()
 
+    await receiver.prepare_lane(lane)
     receiver.lane_opened(lane)
     receiver.lane_frozen(lane)
     await receiver.wait_lane_quiet(lane)
@@ -73,6 +74,7 @@ async def test_receiver_tells_no_others() -> None:
     receiver = _make()
     lane, _ = started()
 
+    await receiver.prepare_lane(lane)
     receiver.lane_opened(lane)
     receiver.lane_frozen(lane)
     await receiver.wait_lane_quiet(lane)
