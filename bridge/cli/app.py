@@ -33,6 +33,7 @@ _VERBS = (
     ("lag", "bridge.cli.lag:lag", "Show how far the Kafka receivers are behind."),
     ("offsets", "bridge.cli.offsets:app", "Show and reset where the Kafka receivers go on."),
     ("dlq", "bridge.cli.dlq:app", "List, show, replay and skip dead letters."),
+    ("completion", "bridge.cli.completion:completion", "Print a script for the shell's Tab key."),
     ("try", "bridge.cli.try_:try_", "Put spans through a processor and see what becomes of them."),
     (
         "explain-trace",

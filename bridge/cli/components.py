@@ -26,6 +26,8 @@ def components(*, output: Output = "text") -> int:
     """
     List the installed components with their stability and the signals that they support.
 
+    Exit codes: 0 listed, 64 wrong usage.
+
     Parameters
     ----------
     output

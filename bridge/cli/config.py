@@ -23,6 +23,8 @@ def show(
     """
     Print every value in force, defaults included.
 
+    Exit codes: 0 shown, 64 wrong usage, 78 the configuration is wrong.
+
     Parameters
     ----------
     config

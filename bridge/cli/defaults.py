@@ -14,6 +14,8 @@ def defaults(*, output: Output = "text") -> int:
     """
     List the defaults that differ from the Collector's, and why.
 
+    Exit codes: 0 listed, 64 wrong usage.
+
     Parameters
     ----------
     output

@@ -33,6 +33,9 @@ def demo(*, keep: bool = False, traces: int = 300, output: Literal["text", "json
     """
     Run the whole bridge in this process and send traces through it.
 
+    Exit codes: 0 every trace came through, 1 some are missing, 64 wrong usage, 78 the demo
+    cannot start.
+
     Parameters
     ----------
     keep

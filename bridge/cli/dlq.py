@@ -76,6 +76,9 @@ def list_(
     """
     List the dead letters: where each is kept, where it came from, and why it was set aside.
 
+    Exit codes: 0 listed, 64 wrong usage, 75 the brokers do not answer, 77 they do not let us,
+    78 the configuration is wrong or has no dead_letter.
+
     Parameters
     ----------
     config
@@ -113,6 +116,9 @@ def show(
 ) -> int:
     """
     Show one dead letter with its headers and its content.
+
+    Exit codes: 0 shown, 64 wrong usage, 69 there is no such letter, 75 the brokers do not
+    answer, 77 they do not let us, 78 the configuration or the place is wrong.
 
     Parameters
     ----------
@@ -153,6 +159,9 @@ def replay(
 ) -> int:
     """
     Give dead letters back to their topics. They stay where they are as well.
+
+    Exit codes: 0 all were given back, 64 wrong usage, 69 some were not, 75 the brokers do not
+    answer, 77 they do not let us, 78 the configuration or a place is wrong.
 
     Parameters
     ----------
@@ -199,6 +208,9 @@ def skip(
 ) -> int:
     """
     Let a held partition go on without one record, which is lost then.
+
+    Exit codes: 0 asked for, 64 wrong usage, 75 the brokers do not answer, 77 they do not let
+    us, 78 the configuration or the place is wrong.
 
     Parameters
     ----------

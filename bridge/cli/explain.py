@@ -18,6 +18,8 @@ def explain(key: str, *, output: Output = "text") -> int:
     """
     Explain a key, such as exporters.kafka.producer.linger, or a code, such as BR-1001.
 
+    Exit codes: 0 explained, 64 there is no such key or code.
+
     Parameters
     ----------
     key

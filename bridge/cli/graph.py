@@ -20,6 +20,8 @@ def graph(
     """
     Draw the pipelines of a configuration.
 
+    Exit codes: 0 drawn, 64 wrong usage, 78 the configuration is wrong.
+
     Parameters
     ----------
     config

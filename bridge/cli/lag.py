@@ -20,7 +20,7 @@ def lag(config: Config, *, receiver: str = "", set_: Set = None, output: Output 
     Columns: the offset committed and the end of the log, records not finished, the age in seconds
     of the first of them, and how many beyond the committed offset are finished already.
 
-    Exit codes: 0 shown, 75 the brokers do not answer, 77 they do not let us, 78 the
+    Exit codes: 0 shown, 64 wrong usage, 75 the brokers do not answer, 77 they do not let us, 78 the
     configuration is wrong or has no such receiver.
 
     Parameters

@@ -28,6 +28,9 @@ def run(
     took, everything else goes on. A configuration that is not valid changes nothing; the log says
     why, and bridge_config_reload_last_successful is 0.
 
+    Exit codes: 0 stopped in order; 64 wrong usage; 69 a reload failed and the former configuration
+    does not run any more; 75 left at once by a second signal; 78 the configuration cannot be run.
+
     Parameters
     ----------
     config

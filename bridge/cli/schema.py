@@ -12,6 +12,8 @@ def schema(*, output: Output = "json") -> int:
     Save it as bridge.schema.json and begin the configuration with
     `# yaml-language-server: $schema=bridge.schema.json`.
 
+    Exit codes: 0 printed, 64 wrong usage.
+
     Parameters
     ----------
     output

@@ -26,6 +26,9 @@ def test_(config: Config, *, cases: Cases = None, set_: Set = None, output: Outp
 
     Cases stand in a YAML file beside the configuration: NAME.tests.yaml for NAME.yaml.
 
+    Exit codes: 0 every case passed, 64 wrong usage or no cases, 69 some did not, 78 the
+    configuration is wrong.
+
     Parameters
     ----------
     config

@@ -33,6 +33,9 @@ def try_(
 
     Time is turned as far as a processor waits, so that batching and sampling answer at once.
 
+    Exit codes: 0 it passed, 64 wrong usage or no request, 69 a processor refused it, 78 the
+    configuration is wrong.
+
     Parameters
     ----------
     config

@@ -12,6 +12,9 @@ def validate(
     """
     Check a configuration without running it; every problem is found at once.
 
+    Exit codes: 0 it can be run, 78 it cannot, or has warnings and --strict was given; 64 wrong
+    usage.
+
     Parameters
     ----------
     config
