@@ -26,12 +26,27 @@ _ALLOWED_SHOWN_MAX = 40
 
 _SECRET = re.compile(
     r"""(?ix)
-    ( (?: password | passwd | secret | token | api[-_]?key | authorization | \w*_pem | sasl_jaas )
+    ( (?: password | passwd | secret | token | api[-_]?key | authorization | \w*_pem | sasl_jaas
+        | \w*headers | inline | proxy_url )
       [\w-]* ["']? \s* [:=] \s* )
     (?! \s* ["']? \$ )   # A reference shows no secret and is worth seeing.
     ( \S .* )
     """
 )
+
+_OPEN_SECRET = re.compile(
+    r"""(?ix)
+    (?: password | passwd | secret | token | api[-_]?key | authorization | \w*_pem | sasl_jaas
+      | \w*headers | inline | proxy_url )
+    [\w-]* ["']? \s* : \s* (?: [|>] [\w+-]* )? \s* (?: \# .* )? $
+    """
+)
+"""A key whose secret begins on the next line."""
+
+_USER_INFO = re.compile(r"(://[^\s/@:]*:)[^\s/@]+@")
+"""The password in a URL."""
+
+_MASK = "*" * 8
 
 
 def render_plain(problems: Sequence[Problem]) -> str:
@@ -74,7 +89,31 @@ def segments(problems: Sequence[Problem]) -> Segments:
 
 def mask_secrets(line: str) -> str:
     """*line* with what looks like the value of a secret replaced by asterisks."""
-    return _SECRET.sub(lambda match: match[1] + "*" * 8, line)
+    line = _SECRET.sub(lambda match: match[1] + _MASK, line)
+    return _USER_INFO.sub(lambda match: match[1] + _MASK + "@", line)
+
+
+def shown_line(position: Position) -> str:
+    """The line of *position* without secrets, those included whose key stands some lines above."""
+    line = position.source.line(position.line)
+    indent, in_list = _indent(line), line.lstrip().startswith("-")
+    for number in range(position.line - 1, 0, -1):
+        above = position.source.line(number)
+        depth = _indent(above)
+        # A list may stand as far left as the key that it belongs to.
+        if not above.strip() or depth > indent or (depth == indent and not in_list):
+            continue
+        if _OPEN_SECRET.search(above):
+            return " " * _indent(line) + _MASK
+        if depth < indent or not above.lstrip().startswith("-"):
+            indent, in_list = depth, above.lstrip().startswith("-")
+        if not indent and not in_list:
+            break
+    return mask_secrets(line)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _place(position: Position | None) -> dict[str, object]:
@@ -84,7 +123,7 @@ def _place(position: Position | None) -> dict[str, object]:
         "file": position.source.name,
         "line": position.line,
         "column": position.column,
-        "source_line": mask_secrets(position.source.line(position.line))[:LINE_WIDTH_MAX],
+        "source_line": shown_line(position)[:LINE_WIDTH_MAX],
     }
 
 
@@ -108,7 +147,7 @@ def _problem(problem: Problem) -> Iterator[tuple[str, str]]:
 
 
 def _excerpt(position: Position, style: str) -> Iterator[tuple[str, str]]:
-    line = mask_secrets(position.source.line(position.line))
+    line = shown_line(position)
     if not line.strip():
         return
     gutter = f"{position.line:>6} | "

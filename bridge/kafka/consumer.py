@@ -21,6 +21,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 
 from bridge.flow import Lane
 from bridge.kafka.closing import is_cancelled_from_outside
+from bridge.kafka.evictions import Evictions
 from bridge.kafka.fetched import read_by_ourselves
 from bridge.kafka.presence import missing_topics
 
@@ -109,6 +110,7 @@ class ConsumerClient:
         self._fetching = fetching
         # What changes: made in `start`, since aiokafka wants a running loop.
         self._made: AIOKafkaConsumer | None = None
+        self._evictions: Evictions | None = None
 
     @property
     def _consumer(self) -> AIOKafkaConsumer:
@@ -140,6 +142,13 @@ class ConsumerClient:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await self._consumer.start()
         read_by_ourselves(self._consumer._fetcher)
+        if member.instance_id:
+            self._evictions = Evictions(self._consumer._coordinator)
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether another member of the group has our `instance_id`."""
+        return self._evictions is not None and self._evictions.too_many
 
     def subscribe(self, subscription: Subscription, listener: ConsumerRebalanceListener) -> None:
         """Join the group for these topics, or leave and join again for others."""
@@ -189,6 +198,8 @@ class ConsumerClient:
             "fetching": getattr(self._consumer._fetcher, "_fetch_task", None),
             "metadata": self._consumer._client._sync_task,
         }
+        if self.has_twin:
+            return "membership"
         return next((name for name, task in routines.items() if task and task.done()), "")
 
     @property

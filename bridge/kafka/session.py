@@ -115,6 +115,7 @@ class Session:
         self.epoch = epoch
         self.phase: Phase = "starting"
         self.was_running = False
+        self.has_twin = False
         self._runner: LaneRunner | None = None
         self._group: asyncio.TaskGroup | None = None
         self._loops: set[asyncio.Task[None]] = set()
@@ -151,6 +152,7 @@ class Session:
                 self.epoch = self._runner.epoch
                 self._runner.close(self._runner.lanes.values())
             remaining_s = self._deadline.remaining_s if self._deadline else LEAVE_RESERVE_S
+            self.has_twin = self._client.has_twin
             await self._client.stop(max(1.0, remaining_s))
 
     def ask_stop(self, deadline: Deadline) -> None:

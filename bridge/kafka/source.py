@@ -14,6 +14,7 @@ import structlog
 
 from bridge.core import Clock, Deadline, Metrics, State, Status
 from bridge.kafka.client import why_unreachable
+from bridge.kafka.evictions import TWIN_REST_S, twin_of
 from bridge.kafka.lane_figures import LaneFigures
 from bridge.kafka.lane_runner import LaneHandler
 from bridge.kafka.session import Session, SourceOptions
@@ -117,6 +118,8 @@ class KafkaSource:
             failures = 0 if ran_s >= SOUND_AFTER_S else failures + 1
             self._restarts.add()
             wait_s = min(BACKOFF_FIRST_S * 2 ** min(failures, 10), BACKOFF_MAX_S)
+            if session.has_twin:
+                wait_s = TWIN_REST_S
             await self._clock.sleep(wait_s * (0.5 + self._draw() / 2))
 
     async def _explain(self, session: Session, error: Exception) -> None:
@@ -124,7 +127,11 @@ class KafkaSource:
         cause: BaseException = error
         while isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]
-        if session.was_running:
+        if session.has_twin:
+            member = self._options.membership
+            cause = twin_of(member.instance_id or "", member.group)
+            log.error("kafka_member_has_twin", reason=str(cause), hint=cause.hint)
+        elif session.was_running:
             log.error("kafka_consumer_failed", error=repr(cause), exc_info=cause)
         else:
             connection = dict(self._options.connection)

@@ -520,3 +520,27 @@ async def test_receiver_pattern_reads_matching_topics(kafka: Kafka) -> None:
         f"{prefix}-a",
         f"{prefix}-b",
     }
+
+
+async def test_receiver_twin_of_a_static_member_keeps_away(kafka: Kafka) -> None:
+    """One of the two says what is wrong and rests; the other is left alone and reads all."""
+    topic = await kafka.create_topic(partitions=2)
+    group = kafka.unique("group")
+    sinks = [Sink(), Sink()]
+    twin = {"group_instance_id": "twin"}
+    async with (
+        receiving(kafka, topic, sinks[0], group, **twin) as one,
+        receiving(kafka, topic, sinks[1], group, **twin) as other,
+    ):
+        both = (one, other)
+        await until(lambda: any(run.status("kafka") is State.PERMANENT for run in both), 60.0)
+        resting, going = both if one.status("kafka") is State.PERMANENT else (other, one)
+        for partition in range(2):
+            await produce(kafka, topic, bodies(1), partition)
+        await until(lambda: len(set(going.sink.taken)) == 2)
+        status = resting.host.statuses()["kafka"]
+
+        assert "group_instance_id twin" in status.reason
+        assert "POD_NAME" in status.hint
+        assert resting.sink.taken == []
+        assert going.status("kafka") in (None, State.OK)
