@@ -5,19 +5,24 @@ PYTEST := .venv/bin/pytest
 TESTS := tests
 ARGS :=
 KEEP :=
+SECONDS := 600
+TARGETS := http2_frames grpc_framing http1 split json_request config ottl dead_letter \
+    commit_metadata
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check bench compare interop protos
+.PHONY: help demo test faults fuzz check bench compare interop protos release
 
 help:
 	@echo "make demo    the whole bridge in one process: sends traces through it (KEEP=1: stays)"
 	@echo "make test    all tests, with a real Apache Kafka (TESTS=path ARGS='-k name')"
 	@echo "make faults  all fault scenarios on a cluster of three nodes, with a table"
+	@echo "make fuzz    every parser with atheris, 10 minutes each (TARGETS=split SECONDS=60)"
 	@echo "make check   format, lint, types, architecture, documentation, deploy/"
 	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
 	@echo "make compare the same beside a Collector and rotel, an hour (ARGS=--quick: ten minutes)"
 	@echo "make interop against a Collector and h2spec, built from Go modules, and the status page in Chromium"
 	@echo "make protos  the generated protobuf modules anew"
+	@echo "make release wheel, sdist, pinned requirements, SBOM and sums of a commit, tried out"
 
 .venv/.set-up: pyproject.toml uv.lock tools/set-up
 	@tools/set-up python
@@ -32,6 +37,13 @@ test: .venv/.set-up
 faults: .venv/.set-up
 	@tools/set-up kafka
 	$(PYTEST) tests/faults --faults $(ARGS)
+
+fuzz: .venv/.set-up
+	@tools/set-up fuzz
+	@for target in $(TARGETS); do \
+	    echo "== $$target"; \
+	    $(PYTHON) tests/fuzz/run.py $$target --seconds $(SECONDS) $(ARGS) || exit $$?; \
+	done
 
 check: .venv/.set-up
 	.venv/bin/ruff check .
@@ -58,3 +70,6 @@ interop: .venv/.set-up
 
 protos: .venv/.set-up
 	protos/generate.sh
+
+release: .venv/.set-up
+	@tools/release

@@ -1,13 +1,16 @@
 """What strangers send: nothing of it ends the process, grows it, or disturbs others."""
 
 import asyncio
+import contextlib
 import gzip
 import os
 import socket
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 import psutil
@@ -19,6 +22,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from bridge.core import Signal
 from bridge.testing import settle, trace_request
 from bridge.wire import otlp_json
+from tests.faults.certificates import Authority
 from tests.unit.receivers.otlp.clients import (
     EXPORT_PATHS,
     JSON,
@@ -496,3 +500,25 @@ def span_around(depth: int) -> bytes:
         nested = framed(5, framed(1, nested))
     span = framed(1, b"t" * 16) + framed(9, framed(1, b"deep") + framed(2, nested))
     return framed(1, framed(2, framed(2, span)))
+
+
+async def test_handshake_that_does_not_end_is_closed(tmp_path: Path) -> None:
+    """TLS that is begun and never finished; others shake hands meanwhile."""
+    authority = Authority(tmp_path)
+    pem = str(authority.issue("receiver"))
+    options = {"handshake_timeout": "300ms", "tls": {"cert_file": pem, "key_file": pem}}
+    async with running(grpc_options=options, http_options=options) as run:
+        for address in (run.receiver.endpoints()["grpc"], run.http):
+            silent, silent_writer = await asyncio.open_connection(*address)
+            begun, begun_writer = await asyncio.open_connection(*address)
+            begun_writer.write(b"\x16\x03\x01\x02\x00\x01")
+            context = ssl.create_default_context(cafile=str(authority.file))
+            _, honest = await asyncio.open_connection(*address, ssl=context)
+            for reader in (silent, begun):
+                async with asyncio.timeout(10):
+                    with contextlib.suppress(ConnectionError):
+                        await reader.read()
+
+            assert not honest.is_closing()
+            for writer in (silent_writer, begun_writer, honest):
+                writer.close()

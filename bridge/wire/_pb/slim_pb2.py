@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62ridge/wire/_pb/slim.proto\x12\x10\x62ridge.wire.slim\"B\n\x0c\x43ountRequest\x12\x32\n\tresources\x18\x01 \x03(\x0b\x32\x1f.bridge.wire.slim.CountResource\"=\n\rCountResource\x12,\n\x06scopes\x18\x02 \x03(\x0b\x32\x1c.bridge.wire.slim.CountScope\"5\n\nCountScope\x12\'\n\x05items\x18\x02 \x03(\x0b\x32\x18.bridge.wire.slim.Opaque\"\x08\n\x06Opaque\"F\n\x0eMetricsRequest\x12\x34\n\tresources\x18\x01 \x03(\x0b\x32!.bridge.wire.slim.MetricsResource\"A\n\x0fMetricsResource\x12.\n\x06scopes\x18\x02 \x03(\x0b\x32\x1e.bridge.wire.slim.MetricsScope\"9\n\x0cMetricsScope\x12)\n\x07metrics\x18\x02 \x03(\x0b\x32\x18.bridge.wire.slim.Metric\"\xfb\x01\n\x06Metric\x12)\n\x05gauge\x18\x05 \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x12\'\n\x03sum\x18\x07 \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x12-\n\thistogram\x18\t \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x12\x39\n\x15\x65xponential_histogram\x18\n \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x12+\n\x07summary\x18\x0b \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x42\x06\n\x04\x64\x61ta\"\x18\n\x06Points\x12\x0e\n\x06points\x18\x01 \x03(\x0c\"\x1a\n\x06SpanId\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\"\x19\n\x05LogId\x12\x10\n\x08trace_id\x18\t \x01(\x0c\"\x1c\n\x07SpanIds\x12\x11\n\ttrace_ids\x18\x01 \x03(\x0c\"\x1b\n\x06LogIds\x12\x11\n\ttrace_ids\x18\t \x03(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62ridge/wire/_pb/slim.proto\x12\x10\x62ridge.wire.slim\"B\n\x0c\x43ountRequest\x12\x32\n\tresources\x18\x01 \x03(\x0b\x32\x1f.bridge.wire.slim.CountResource\"=\n\rCountResource\x12,\n\x06scopes\x18\x02 \x03(\x0b\x32\x1c.bridge.wire.slim.CountScope\"5\n\nCountScope\x12\'\n\x05items\x18\x02 \x03(\x0b\x32\x18.bridge.wire.slim.Opaque\"\x1b\n\x06Opaque\x12\x11\n\x05never\x18\xff\xff\xff\xff\x01 \x01(\x0c\"F\n\x0eMetricsRequest\x12\x34\n\tresources\x18\x01 \x03(\x0b\x32!.bridge.wire.slim.MetricsResource\"A\n\x0fMetricsResource\x12.\n\x06scopes\x18\x02 \x03(\x0b\x32\x1e.bridge.wire.slim.MetricsScope\"9\n\x0cMetricsScope\x12)\n\x07metrics\x18\x02 \x03(\x0b\x32\x18.bridge.wire.slim.Metric\"\xfb\x01\n\x06Metric\x12)\n\x05gauge\x18\x05 \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x12\'\n\x03sum\x18\x07 \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x12-\n\thistogram\x18\t \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x12\x39\n\x15\x65xponential_histogram\x18\n \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x12+\n\x07summary\x18\x0b \x01(\x0b\x32\x18.bridge.wire.slim.PointsH\x00\x42\x06\n\x04\x64\x61ta\"\x18\n\x06Points\x12\x0e\n\x06points\x18\x01 \x03(\x0c\"\x1a\n\x06SpanId\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\"\x19\n\x05LogId\x12\x10\n\x08trace_id\x18\t \x01(\x0c\"\x1c\n\x07SpanIds\x12\x11\n\ttrace_ids\x18\x01 \x03(\x0c\"\x1b\n\x06LogIds\x12\x11\n\ttrace_ids\x18\t \x03(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,23 +38,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COUNTSCOPE']._serialized_start=179
   _globals['_COUNTSCOPE']._serialized_end=232
   _globals['_OPAQUE']._serialized_start=234
-  _globals['_OPAQUE']._serialized_end=242
-  _globals['_METRICSREQUEST']._serialized_start=244
-  _globals['_METRICSREQUEST']._serialized_end=314
-  _globals['_METRICSRESOURCE']._serialized_start=316
-  _globals['_METRICSRESOURCE']._serialized_end=381
-  _globals['_METRICSSCOPE']._serialized_start=383
-  _globals['_METRICSSCOPE']._serialized_end=440
-  _globals['_METRIC']._serialized_start=443
-  _globals['_METRIC']._serialized_end=694
-  _globals['_POINTS']._serialized_start=696
-  _globals['_POINTS']._serialized_end=720
-  _globals['_SPANID']._serialized_start=722
-  _globals['_SPANID']._serialized_end=748
-  _globals['_LOGID']._serialized_start=750
-  _globals['_LOGID']._serialized_end=775
-  _globals['_SPANIDS']._serialized_start=777
-  _globals['_SPANIDS']._serialized_end=805
-  _globals['_LOGIDS']._serialized_start=807
-  _globals['_LOGIDS']._serialized_end=834
+  _globals['_OPAQUE']._serialized_end=261
+  _globals['_METRICSREQUEST']._serialized_start=263
+  _globals['_METRICSREQUEST']._serialized_end=333
+  _globals['_METRICSRESOURCE']._serialized_start=335
+  _globals['_METRICSRESOURCE']._serialized_end=400
+  _globals['_METRICSSCOPE']._serialized_start=402
+  _globals['_METRICSSCOPE']._serialized_end=459
+  _globals['_METRIC']._serialized_start=462
+  _globals['_METRIC']._serialized_end=713
+  _globals['_POINTS']._serialized_start=715
+  _globals['_POINTS']._serialized_end=739
+  _globals['_SPANID']._serialized_start=741
+  _globals['_SPANID']._serialized_end=767
+  _globals['_LOGID']._serialized_start=769
+  _globals['_LOGID']._serialized_end=794
+  _globals['_SPANIDS']._serialized_start=796
+  _globals['_SPANIDS']._serialized_end=824
+  _globals['_LOGIDS']._serialized_start=826
+  _globals['_LOGIDS']._serialized_end=853
 # @@protoc_insertion_point(module_scope)

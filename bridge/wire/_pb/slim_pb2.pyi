@@ -26,8 +26,10 @@ class CountScope(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[Opaque, _Mapping]]] = ...) -> None: ...
 
 class Opaque(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("never",)
+    NEVER_FIELD_NUMBER: _ClassVar[int]
+    never: bytes
+    def __init__(self, never: _Optional[bytes] = ...) -> None: ...
 
 class MetricsRequest(_message.Message):
     __slots__ = ("resources",)
