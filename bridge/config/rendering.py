@@ -28,7 +28,7 @@ _SECRET = re.compile(
     r"""(?ix)
     ( (?: password | passwd | secret | token | api[-_]?key | authorization | \w*_pem | sasl_jaas
         | \w*headers | inline | proxy_url )
-      [\w-]* ["']? \s* [:=] \s* )
+      [\w.-]* ["']? \s* [:=] \s* )
     (?! \s* ["']? \$ )   # A reference shows no secret and is worth seeing.
     ( \S .* )
     """

@@ -10,6 +10,7 @@ from bridge.config.nodes import MapNode, ScalarNode
 from bridge.config.parsing import TEXT_BYTES_MAX, parse
 from bridge.config.position import Position, Source
 from bridge.config.problems import Problem
+from bridge.config.rendering import mask_secrets
 
 # A single letter is a drive, as in the Collector.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
@@ -55,12 +56,13 @@ def read_set(option: str) -> tuple[MapNode | None, list[Problem]]:
     Returns:
         A tree that holds nothing but the value, `None` if it cannot be read, and what is wrong.
     """
-    source = Source(f"--set {option}", option)
+    shown = mask_secrets(option)
+    source = Source(f"--set {shown}", option)
     key, equals, text = option.partition("=")
     keys = [part.strip() for part in key.split(DELIMITER if DELIMITER in key else ".")]
     position = Position(source, 1, 1, max(1, len(key)))
     if not equals or not all(keys):
-        return None, [Problem("BR-1008", f"--set {option}: this is not KEY=VALUE", position)]
+        return None, [Problem("BR-1008", f"--set {shown}: this is not KEY=VALUE", position)]
     value = Source(source.name, text)
     node, problems = parse(value)
     # Columns count within the option, behind the equals sign; nobody needs them more exactly.
