@@ -6,8 +6,6 @@ import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bridge.core import Deadline, Signal, SystemClock
@@ -186,14 +184,11 @@ def free_ports() -> dict[str, int]:
 
 
 def _load(text: str) -> "LoadedConfig":
-    """Read the config from a file, as `otlp-bridge run` does."""
+    """Read the config as `otlp-bridge run` does; no file, since there may be no place for one."""
     from bridge.config import load
     from bridge.service import Registry
 
-    with TemporaryDirectory(prefix="otlp-bridge-demo-") as folder:
-        file = Path(folder, "demo.yaml")
-        file.write_text(text)
-        return load([str(file)], [], Registry(), os.environ)
+    return load([f"yaml:{text}"], [], Registry(), os.environ)
 
 
 def _is_free(port: int) -> bool:
