@@ -22,7 +22,10 @@ from bridge.http2.grpc import (
     GrpcHandler,
     Guard,
     Method,
+    closing_response,
+    further_response,
     message_response,
+    opening_response,
     status_response,
 )
 from bridge.http2.head import Head
@@ -64,7 +67,10 @@ __all__ = [
     "Beginning",
     "Call",
     "Code",
+    "closing_response",
+    "further_response",
     "message_response",
+    "opening_response",
     "status_response",
     # Bounds.
     "Http2Limits",

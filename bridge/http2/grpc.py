@@ -1,7 +1,11 @@
-"""gRPC over the HTTP/2 server: routes, message framing, statuses, deadlines. Unary calls only."""
+"""
+gRPC over the HTTP/2 server: routes, message framing, statuses, deadlines.
+
+Requests have one message; answers too, except those of `GrpcHandler`'s streams.
+"""
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -63,6 +67,26 @@ def message_response(message: bytes) -> Response:
     )
 
 
+def opening_response(message: bytes) -> Response:
+    """The begin of an answer of several messages, with the first of them."""
+    return Response.of_fields(
+        ((b":status", b"200"), _CONTENT_TYPE),
+        b"\0" + len(message).to_bytes(4, "big") + message,
+        ends=False,
+    )
+
+
+def further_response(message: bytes) -> Response:
+    """One more message of an answer that has begun."""
+    return Response(b"", b"\0" + len(message).to_bytes(4, "big") + message, ends=False)
+
+
+def closing_response(code: Code, message: str = "") -> Response:
+    """The end of an answer that has begun."""
+    status = (b"grpc-status", str(int(code)).encode())
+    return Response.of_fields((), b"", (status, (b"grpc-message", _encode_message(message))))
+
+
 def status_response(code: Code, message: str, details: bytes = b"") -> Response:
     """
     An answer without a message ("trailers only").
@@ -101,6 +125,9 @@ Method = Callable[[Call], Awaitable[Response]]
 Beginning = Callable[[Call, Callable[[Response], None]], Pending | None]
 """
 Answers a call as a `Method` does, but by a call now or later; `None` if it takes a task.
+
+One of `GrpcHandler`'s streams is answered by several calls: `opening_response`, `further_response`
+as often as need be, and `closing_response`.
 
 Nothing is called once the pending answer was cancelled.
 """
@@ -159,6 +186,7 @@ class _Route:
     beginning: Beginning | None
     encoding: str
     refusal: Response | None
+    streams: bool
 
 
 class GrpcHandler:
@@ -168,6 +196,9 @@ class GrpcHandler:
     Args:
         beginnings:
             Of the methods, by the same paths, those that may do without a task.
+        streams:
+            Paths of those whose answers go on until the peer or the server ends them: they have no
+            deadline of ours.
         budget:
             Charged with the declared length before a message is buffered, and with what
             decompression makes of it.
@@ -194,9 +225,11 @@ class GrpcHandler:
         answers: Answers | None = None,
         guard: Guard | None = None,
         beginnings: Mapping[bytes, Beginning] | None = None,
+        streams: Collection[bytes] = (),
     ) -> None:
         self._methods = methods
         self._beginnings = beginnings or {}
+        self._streams = streams
         self._clock = clock
         self._budget = budget
         self._message_bytes_max = message_bytes_max
@@ -268,6 +301,8 @@ class GrpcHandler:
         if route.beginning is not None:
             pending = route.beginning(call, partial(answer, stream))
             if pending is not None:
+                if route.streams:
+                    stream.deadline_at = None
                 return pending
         stream.context = call
         return None
@@ -332,7 +367,13 @@ class GrpcHandler:
             refusal = self._answers.unimplemented(
                 f"unknown grpc-encoding {encoding[:50]}; known are identity, gzip and zstd"
             )
-        return _Route(method or _no_method, self._beginnings.get(head.path), encoding, refusal)
+        return _Route(
+            method or _no_method,
+            self._beginnings.get(head.path),
+            encoding,
+            refusal,
+            head.path in self._streams,
+        )
 
     def _decompress(self, stream: Stream, encoding: str, message: bytes) -> bytes:
         if encoding == "identity":

@@ -187,7 +187,10 @@ class Http2Protocol(asyncio.Protocol):
         """Take an answer from whoever has it; a fault here ends this connection only."""
         try:
             self._handler.release(stream)
-            self._state.respond(stream, response)
+            if response.ends and not stream.opened:
+                self._state.respond(stream, response)
+            else:
+                self._state.respond_in_parts(stream, response)
             if not self._flush_scheduled:
                 self._flush_scheduled = True
                 self._loop.call_soon(self._flush)
@@ -264,6 +267,11 @@ class Http2Protocol(asyncio.Protocol):
 
     def _expire(self, stream: Stream, now: float) -> None:
         stream.progress_at = now
+        if stream.opened:
+            # Its status has been said: a second head would be none.
+            self._state.reset(stream, ErrorCode.CANCEL)
+            self._settle_dropped()
+            return
         self._state.respond(stream, self._handler.expired)
         self._cancel(stream)
 

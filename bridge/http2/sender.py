@@ -79,6 +79,10 @@ class Sender:
         self.out.append(stream.id.to_bytes(4, "big").join(response.segments))
         return True
 
+    def respond_in_parts(self, stream: Stream, part: Response) -> bool:
+        """The same for one part of several; only while none of *stream* waits."""
+        return self._respond_in_pieces(stream, part)
+
     def forget(self, stream: Stream) -> None:
         """Write nothing more for *stream*."""
         self.blocked.pop(stream.id, None)
@@ -129,10 +133,11 @@ class Sender:
             self._block_prefix = _EMPTY_TABLE
 
     def _respond_in_pieces(self, stream: Stream, response: Response) -> bool:
-        head = self._block_prefix + response.head
-        self._block_prefix = b""
-        stream_id = stream.id.to_bytes(4, "big")
-        self.out.append(len(head).to_bytes(3, "big") + response.head_prefix[3:] + stream_id + head)
+        if response.head:
+            head = self._block_prefix + response.head
+            self._block_prefix = b""
+            prefix = len(head).to_bytes(3, "big") + response.head_prefix[3:]
+            self.out.append(prefix + stream.id.to_bytes(4, "big") + head)
         pending = _Pending(stream, response)
         if self._advance(pending):
             return True
@@ -145,7 +150,8 @@ class Sender:
             for pending in list(self.blocked.values()):
                 if self._advance(pending):
                     del self.blocked[pending.stream.id]
-                    done.append(pending.stream)
+                    if pending.response.ends:
+                        done.append(pending.stream)
         return done
 
     def _advance(self, pending: _Pending) -> bool:
@@ -159,7 +165,7 @@ class Sender:
             pending.sent_bytes += len(piece)
             self._window_bytes -= len(piece)
             stream.send_window_bytes -= len(piece)
-            last = pending.sent_bytes == len(body) and not response.trailers
+            last = pending.sent_bytes == len(body) and response.ends and not response.trailers
             self.out.append(frame(DATA, END_STREAM if last else 0, stream.id, piece))
         if response.trailers:
             stream_id = stream.id.to_bytes(4, "big")

@@ -123,6 +123,22 @@ class ConnectionState:
             if self.sender.respond(stream, response):
                 self._finish(stream)
 
+    def respond_in_parts(self, stream: Stream, part: Response) -> None:
+        """
+        Answer *stream* with a part of several; the last one ends it.
+
+        A peer that has left no room for the part before is not waited for: the stream is reset.
+        """
+        if stream.closed or stream.answered:
+            return
+        if stream.id in self.sender.blocked:
+            self.reset(stream, ErrorCode.FLOW_CONTROL_ERROR)
+            return
+        stream.opened = True
+        stream.answered = part.ends
+        if self.sender.respond_in_parts(stream, part) and part.ends:
+            self._finish(stream)
+
     def reset(self, stream: Stream, code: ErrorCode) -> None:
         """End *stream* without an answer."""
         if not stream.closed:

@@ -19,16 +19,24 @@ class Response:
 
     Without *trailers* the body ends the stream; without both, the head does. `segments` are all
     frames cut where the stream id belongs.
+
+    Args:
+        ends:
+            Whether the stream ends with it; otherwise others follow, the first with a head and
+            those after it without.
     """
 
-    __slots__ = ("body", "head", "head_prefix", "segments", "trailers", "trailers_prefix")
+    __slots__ = ("body", "ends", "head", "head_prefix", "segments", "trailers", "trailers_prefix")
 
-    def __init__(self, head: bytes, body: bytes = b"", trailers: bytes = b"") -> None:
+    def __init__(
+        self, head: bytes, body: bytes = b"", trailers: bytes = b"", *, ends: bool = True
+    ) -> None:
         self.head = head
         self.body = body
         self.trailers = trailers
+        self.ends = ends
         self.head_prefix = _prefix(
-            head, HEADERS, END_HEADERS | (0 if body or trailers else END_STREAM)
+            head, HEADERS, END_HEADERS | (0 if body or trailers or not ends else END_STREAM)
         )
         self.trailers_prefix = _prefix(trailers, HEADERS, END_HEADERS | END_STREAM)
         segments = [self.head_prefix, head]
@@ -42,10 +50,15 @@ class Response:
 
     @classmethod
     def of_fields(
-        cls, fields: tuple[Field, ...], body: bytes = b"", trailers: tuple[Field, ...] = ()
+        cls,
+        fields: tuple[Field, ...],
+        body: bytes = b"",
+        trailers: tuple[Field, ...] = (),
+        *,
+        ends: bool = True,
     ) -> "Response":
-        """The response with these fields; ``:status`` comes first."""
-        return cls(encode_fields(fields), body, encode_fields(trailers))
+        """The response with these fields; ``:status`` comes first, where there is a head."""
+        return cls(encode_fields(fields), body, encode_fields(trailers), ends=ends)
 
 
 class Stream(Body):
@@ -60,6 +73,8 @@ class Stream(Body):
     # Most requests never change most of these: defaults on the class make streams cheap.
     admitted = False
     answered = False
+    opened = False
+    """Whether a part of the answer is out that others follow."""
     ended = False
     closed = False
     refusal: Response | None = None

@@ -141,7 +141,8 @@ class OtlpReceiver:
             answer_s=self._config.answer_timeout,
             answers=answers,
             guard=None if authenticator is None else make_guard(authenticator, answers),
-            beginnings=beginnings,
+            beginnings={**beginnings, **self._health.beginnings},
+            streams=self._health.beginnings.keys(),
         )
         limits = Http2Limits(
             concurrent_streams_max=config.concurrent_streams_max,

@@ -210,6 +210,25 @@ async def test_request_pending_past_its_deadline_is_answered(fixture: Fixture) -
     assert waiting.cancels == 1
 
 
+async def test_answer_in_parts_past_its_deadline_is_broken_off(fixture: Fixture) -> None:
+    """Its head is out: another one would be none, so the stream is reset, and the rest unsaid."""
+    waiting = Waiting()
+    fixture.handler.begins = lambda stream_id: waiting
+    fixture.handler.deadline_at = fixture.clock.monotonic() + 4.0
+    await fixture.receive(headers(1, flags=ENDED))
+    fixture.handler.answers[1](Response(b"\x88", b"one", ends=False))
+    await settle()
+    fixture.transport.written = b""
+
+    sent = await fixture.advance(4.1)
+    fixture.handler.answers[1](Response(b"", b"two", ends=False))
+    await settle()
+
+    assert [each.kind for each in sent] == [RST_STREAM]
+    assert waiting.cancels == 1
+    assert not fixture.transport.closed
+
+
 async def test_request_that_fails_to_begin_is_answered(fixture: Fixture) -> None:
     """A fault of ours costs one answer, not the connection."""
     fixture.handler.begins = lambda stream_id: Waiting() if 1 // (stream_id - 1) else None

@@ -11,6 +11,7 @@ from bridge.http2.frames import (
     END_STREAM,
     FRAME_BYTES_MAX,
     HEADERS,
+    RST_STREAM,
     SETTING_HEADER_TABLE_SIZE,
     SETTING_INITIAL_WINDOW_SIZE,
     WINDOW_BYTES_MAX,
@@ -136,3 +137,57 @@ def test_blocked_answer_of_a_dropped_stream_is_forgotten() -> None:
 
     assert body_of(state)[0] == b""
     assert state.sender.blocked == {}
+
+
+def test_answer_in_parts_keeps_the_stream_until_the_last() -> None:
+    """One head, any number of bodies, then the trailers; windows count all of it."""
+    state, _ = connect()
+    state.receive(settings({SETTING_INITIAL_WINDOW_SIZE: 9}))
+    (stream,) = state.receive(headers(1, flags=ENDED))
+    read(state)
+    parts = [
+        Response(b"\x88", b"one", ends=False),
+        Response(b"", b"two", ends=False),
+        Response(b"", b"", b"\0\1a\1b"),
+    ]
+    sent = []
+    for part in parts:
+        state.respond_in_parts(stream, part)
+        sent.append([(each.kind, each.flags, each.payload) for each in read(state)])
+
+    assert sent == [
+        [(HEADERS, END_HEADERS, b"\x88"), (DATA, 0, b"one")],
+        [(DATA, 0, b"two")],
+        [(HEADERS, ENDED, b"\0\1a\1b")],
+    ]
+    assert stream.send_window_bytes == 3
+    assert not state.registry.open
+    state.respond_in_parts(stream, parts[1])
+    assert read(state) == []
+
+
+def test_part_that_waits_for_the_window_does_not_end_the_stream() -> None:
+    """When it is out, the next one may come."""
+    state, _ = connect()
+    state.receive(settings({SETTING_INITIAL_WINDOW_SIZE: 1}))
+    (stream,) = state.receive(headers(1, flags=ENDED))
+    state.respond_in_parts(stream, Response(b"\x88", b"one", ends=False))
+    assert body_of(state)[0] == b"o"
+    state.receive(window_update(1, 100))
+    assert body_of(state)[0] == b"ne"
+    assert state.registry.open
+    state.respond_in_parts(stream, Response(b"", b"two"))
+    assert body_of(state)[0] == b"two"
+    assert not state.registry.open
+
+
+def test_peer_that_leaves_no_room_for_parts_loses_its_stream() -> None:
+    """What it does not read is not kept for it without end."""
+    state, _ = connect()
+    state.receive(settings({SETTING_INITIAL_WINDOW_SIZE: 0}))
+    (stream,) = state.receive(headers(1, flags=ENDED))
+    state.respond_in_parts(stream, Response(b"\x88", b"one", ends=False))
+    state.respond_in_parts(stream, Response(b"", b"two", ends=False))
+    assert body_of(state)[1][-1] == RST_STREAM
+    assert state.dropped == [stream]
+    assert not state.sender.blocked

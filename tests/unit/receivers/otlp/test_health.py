@@ -2,8 +2,9 @@
 
 import pytest
 
+from bridge.core import Pending
 from bridge.http2 import Call, Head, Response, message_response
-from bridge.receivers.otlp.health import CHECK_PATH, Health
+from bridge.receivers.otlp.health import CHECK_PATH, WATCH_PATH, Health
 
 SERVING, NOT_SERVING = message_response(b"\x08\x01"), message_response(b"\x08\x02")
 
@@ -36,3 +37,51 @@ async def test_unknown_and_broken_requests_are_refused(message: bytes, status: b
     answer = await check(Health(["a"]), message)
 
     assert b"grpc-status\x01" + status in answer.head
+
+
+def watch(health: Health, message: bytes) -> tuple[list[Response], Pending]:
+    """What a watcher is told, and the handle of its stream."""
+    told: list[Response] = []
+    head = Head(b"POST", WATCH_PATH, b"", (), None)
+    pending = health.beginnings[WATCH_PATH](Call(message, head, (), 0.0, 0), told.append)
+    assert pending is not None
+    return told, pending
+
+
+@pytest.mark.parametrize(("message", "first"), [(b"", 1), (b"\x0a\x01a", 1), (b"\x0a\x01x", 3)])
+def test_watcher_hears_at_once_and_of_the_stop(message: bytes, first: int) -> None:
+    """SERVING or SERVICE_UNKNOWN, then NOT_SERVING and the end of the stream."""
+    health = Health(["a"])
+    told, _ = watch(health, message)
+    begun = [(part.body[5:], part.ends) for part in told]
+    health.stop()
+    health.stop()
+
+    assert begun == [(bytes((8, first)), False)]
+    assert [(part.body[5:], part.ends) for part in told[1:]] == [(b"\x08\x02", False), (b"", True)]
+
+
+def test_watcher_that_has_gone_is_told_nothing() -> None:
+    """Its stream is over."""
+    health = Health(["a"])
+    told, pending = watch(health, b"")
+    pending.cancel()
+    pending.cancel()
+    health.stop()
+    assert len(told) == 1
+
+
+def test_watcher_of_a_stopped_server_is_told_and_sent_away() -> None:
+    """It would keep the connection open, and the drain waiting."""
+    health = Health(["a"])
+    health.stop()
+    told, pending = watch(health, b"")
+    pending.cancel()
+    assert [(part.body[5:], part.ends) for part in told] == [(b"\x08\x02", False), (b"", True)]
+
+
+def test_watch_without_a_request_ends_at_once() -> None:
+    """The status says that the bytes are no request."""
+    told, _ = watch(Health(["a"]), b"\xff")
+    assert [part.ends for part in told] == [True]
+    assert told[0].head

@@ -233,6 +233,32 @@ async def test_health_is_serving_for_known_services() -> None:
     assert broken.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+async def test_health_watch_of_grpc_core_hears_of_the_stop() -> None:
+    """A stream that outlives a call's deadline, and ends before the drain would wait for it."""
+    watch = "/grpc.health.v1.Health/Watch"
+    stage = FakeStage()
+    stage.hold()
+    async with (
+        running(stage, signals=(Signal.TRACES,), answer_timeout="1s") as run,
+        grpc.aio.insecure_channel(run.grpc) as channel,
+        asyncio.timeout(20),
+    ):
+        stream = channel.unary_stream(watch)(b"")
+        first = await stream.read()
+        unknown = channel.unary_stream(watch)(b"\x0a\x01x")
+        other = await unknown.read()
+        unknown.cancel()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await channel.unary_unary(EXPORT_PATHS[Signal.TRACES])(SPANS.body)
+        await run.receiver.stop(Deadline.after(60, run.settings.clock))
+        last = await stream.read()
+        with pytest.raises(grpc.aio.AioRpcError) as end:
+            await stream.read()
+
+    assert (first, other, last) == (b"\x08\x01", b"\x08\x03", b"\x08\x02")
+    assert end.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
 @pytest.mark.parametrize("token", ["good", "bad", ""])
 async def test_authenticator_decides_who_may_send(token: str) -> None:
     """Before the body is read, on both transports; health checks stay open."""
