@@ -17,11 +17,13 @@ from bridge.http2.grpc import (
     Answers,
     Beginning,
     Call,
-    Code,
     Decision,
     GrpcHandler,
     Guard,
     Method,
+)
+from bridge.http2.grpc_answers import (
+    Code,
     closing_response,
     further_response,
     message_response,
