@@ -14,6 +14,7 @@ from bridge.cli.exit_codes import (
     EXIT_USAGE,
 )
 from bridge.cli.output import Output, print_failure
+from bridge.core import Signal
 from bridge.options import format_duration, parse_duration_s, parse_endpoint
 
 ENDPOINT = "localhost:13134"
@@ -118,7 +119,7 @@ def _print(event: dict[str, Any]) -> None:
             place = f"{place} {event['topic']}/{event['partition']}@{offsets}"
         print(
             f"#{event['number']} {event['stage']}: {event['matched']} of {event['items']} "
-            f"{event['signal']} from {place}"
+            f"{Signal(event['signal']).items.replace('_', ' ')} from {place}"
         )
         if "too_large_bytes" in event:
             print(f"  not shown: {event['too_large_bytes']} bytes")

@@ -67,7 +67,7 @@ def test_batch_is_shown_with_place_content_and_outcome(capsys: Capture) -> None:
         assert dispatch(["tap", "exporters/otlp", "--endpoint", endpoint]) == 0
     lines = capsys.readouterr().out.splitlines()
 
-    assert lines[0] == "#1 exporters/otlp: 1 of 5 traces from kafka spans/3@7-9"
+    assert lines[0] == "#1 exporters/otlp: 1 of 5 spans from kafka spans/3@7-9"
     assert any('name: "GET"' in line for line in lines)
     assert "#1 Unavailable after 250.0ms: x" in lines
     assert lines[-1] == "1 of 9 batches shown, 2 could not be looked at (limit)"
