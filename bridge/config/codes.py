@@ -184,5 +184,11 @@ CODES: Mapping[str, Code] = {
         "A receiver listens on all interfaces without TLS: everybody can read what is sent.",
         "Bind localhost or the address of the pod, or set tls.cert_file and tls.key_file.",
     ),
+    "BR-2010": Code(
+        "The status page listens on all interfaces and asks for no password: whoever reaches it "
+        "sees names, errors and samples of data.",
+        "Set extensions.admin.endpoint to localhost:13134 and reach it by a tunnel: ssh -L, or "
+        "kubectl port-forward.",
+    ),
 }
 """Code to meaning, in ascending order."""

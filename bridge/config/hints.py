@@ -213,6 +213,8 @@ def _component_hints(root: MapNode, components: Components) -> Iterator[Problem]
             yield from _literal_secrets(component, entry.value)
             if kind == "receivers":
                 yield from _listens_everywhere(component, entry.value)
+            elif (kind, component.id.type) == ("extensions", "admin"):
+                yield from _shows_everyone(component, entry.value)
 
 
 def _literal_secrets(component: ComponentConfig, node: Node) -> Iterator[Problem]:
@@ -241,7 +243,21 @@ def _listens_everywhere(component: ComponentConfig, node: Node) -> Iterator[Prob
             continue
         if path[:-1] in secured:
             continue
-        if isinstance(found.value, str) and found.value.strip().startswith(_EVERYWHERE):
+        if _is_everywhere(found):
             dotted = ".".join(map(str, (component.kind, component.id, *path)))
             message = f"{dotted} listens on all interfaces without TLS"
             yield Problem("BR-2009", message, found.position, dotted)
+
+
+def _shows_everyone(component: ComponentConfig, node: Node) -> Iterator[Problem]:
+    for path, found in walk(node):
+        if path == ("endpoint",) and _is_everywhere(found):
+            dotted = f"{component.kind}.{component.id}.endpoint"
+            message = f"{dotted} shows the status page on all interfaces"
+            yield Problem("BR-2010", message, found.position, dotted)
+
+
+def _is_everywhere(found: Node) -> bool:
+    if not isinstance(found, ScalarNode) or not isinstance(found.value, str):
+        return False
+    return found.value.strip().startswith(_EVERYWHERE)

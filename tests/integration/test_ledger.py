@@ -5,7 +5,9 @@ import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import grpc
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -35,7 +37,9 @@ processors:
 exporters:
   kafka: {{brokers: ["{kafka}"], traces: {{topic: "{topic}"}}}}
   otlp: {{endpoint: "{backend}", tls: {{insecure: true}}}}
+extensions: {{admin: {{endpoint: "127.0.0.1:0"}}}}
 service:
+  extensions: [admin]
   telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
   pipelines:
     traces/ingest: {{receivers: [otlp], exporters: [kafka]}}
@@ -62,6 +66,13 @@ async def _columns(bridge: BridgeProcess) -> Columns:
             continue
         columns[key] = columns.get(key, 0) + value
     return columns
+
+
+async def _status(bridge: BridgeProcess) -> dict[str, Any]:
+    url = f"http://{bridge.endpoints['extensions/admin']}/api/status"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        told: dict[str, Any] = await answer.json()
+        return told
 
 
 async def _wait(bridge: BridgeProcess, fits: Callable[[Columns], bool]) -> Columns:
@@ -128,7 +139,14 @@ async def test_ledger_names_what_became_of_every_span(
                 ),
             )
             spans = (await backend.summary())["spans"]
+            told = await _status(bridge)
 
+    assert {(one["imbalance"], one["in_flight"]) for one in told["ledger"]} == {(0, 0)}
+    shown = {one["component"]: one["columns"] for one in told["ledger"]}
+    assert shown["receivers/kafka"]["dropped"] == columns["receivers/kafka", "dropped"]
+    assert [one["partition"] for one in told["partitions"]] == [0, 1, 2, 3]
+    assert told["dead_letters"]["by_reason"] == {"Malformed": 1}
+    assert told["workers"] == ([0, 1] if workers == 2 else [])
     sampled = columns["processors/tail_sampling@traces/process", "delivered"]
     assert columns["receivers/otlp", "received"] == 2400
     assert columns["receivers/otlp", "acknowledged"] == 2400

@@ -52,15 +52,14 @@ class Ledger:
 
     def dropped(self, parts: Parts, spans: int) -> None:
         """The trace with *parts* of so many *spans* was decided and is not sampled."""
-        if spans * 3 == len(parts):
-            for chunk in parts[::3]:
-                chunk[3].dropped += 1
-        else:
+        single = spans * 3 == len(parts)
+        if not single:
             flat = iter(parts)
             for chunk, start, stop in zip(flat, flat, flat, strict=True):
                 chunk[3].dropped += count_spans(chunk[0], start, stop)
         for chunk in parts[::3]:
             record = chunk[3]
+            record.dropped += single
             record.open = left = record.open - 1
             if left == record.kept:
                 self._decided(record)
