@@ -22,7 +22,7 @@ from bridge.core import SystemClock
 from bridge.options import TlsClient, format_duration, parse_duration_s
 
 if TYPE_CHECKING:
-    from bridge.service.probe import Entrance, Route, TraceReceipt, Wanted
+    from bridge.service.probe import Entrance, Route, Sent, TraceReceipt, Wanted
 
 COUNT_MAX = 10_000
 SPANS_MAX = 1_000
@@ -54,8 +54,9 @@ def send(
     Send synthetic traces into a running system, one a request, and say what became of each.
 
     With --verify they are followed: readable in the topic at which partition and offset, and
-    committed by the group, which means delivered, dead-lettered or dropped by a rule. Latencies
-    count from the sending. Their resource carries otlp_bridge.send.run with an id that is shown.
+    committed by the group, which means delivered, dead-lettered or dropped by a rule; with the
+    extension admin also when the backend took them. Latencies count from the sending. Their
+    resource carries otlp_bridge.send.run with an id that is shown.
 
     Exit codes: 0 every trace passed every hop; 64 wrong usage; 69 refused for good, or its spans
     are on several partitions; 75 not in time, or the bridge says to come back; 77 the brokers do
@@ -126,8 +127,9 @@ def send(
     )
     quiet_logs()
     with progress(output) as tell:
-        receipts = asyncio.run(send_traces(route, wanted, SystemClock(), tell, verify=verify))
-    return _show(route, wanted, receipts, _hops(route, verify), output)
+        sent = asyncio.run(send_traces(route, wanted, SystemClock(), tell, verify=verify))
+    hops = _hops(route, verify, sent)
+    return _show(route, wanted, sent, hops, output)
 
 
 def _timeout_s(text: str) -> float:
@@ -153,21 +155,23 @@ def _tls(entrance: "Entrance", ca_file: str, insecure_skip_verify: bool) -> TlsC
     return TlsClient(ca_file=ca_file, insecure_skip_verify=insecure_skip_verify)
 
 
-def _hops(route: "Route", verify: bool) -> list[str]:
+def _hops(route: "Route", verify: bool, sent: "Sent") -> list[str]:
     if not verify:
         return ["answered"]
-    return ["answered", "readable", *(["committed"] if route.groups else [])]
+    delivered = ["delivered"] if sent.delivered_known else []
+    return ["answered", "readable", *delivered, *(["committed"] if route.groups else [])]
 
 
 def _show(
     route: "Route",
     wanted: "Wanted",
-    receipts: "list[TraceReceipt]",
+    sent: "Sent",
     hops: list[str],
     output: Output,
 ) -> int:
     from bridge.service.probe import by_partition, faults, summarize
 
+    receipts = sent.receipts
     wrong = faults(receipts, hops)
     code = _exit_code(receipts, wrong)
     if output == "json":
@@ -179,6 +183,7 @@ def _show(
                 "topic": route.topic,
                 "groups": [group.name for group in route.groups],
                 "faults": wrong,
+                "delivered_unknown": sent.problem,
                 "hops": [asdict(one) for one in summarize(receipts, hops)],
                 "traces": [_row_json(one, hops) for one in receipts],
             }
@@ -205,6 +210,8 @@ def _show(
     for group in route.groups if "committed" in hops else ():
         held = f", whose processors hold traces for {format_duration(group.hold_s)}"
         print(f"committed by group {group.name}{held if group.hold_s else ''}")
+    if sent.problem:
+        print(f"delivered is not known: {sent.problem}")
     for line in wrong:
         print(f"wrong: {line}")
     verdict = "all of them well" if not wrong else "not all of them well"

@@ -73,6 +73,11 @@ async def test_traffic_is_seen_at_every_stage_and_all_of_it_arrives(
             delivered = await backend.span_ids()
 
     assert (told["faults"], again["faults"]) == ([], [])
+    # Four taps are all there may be: the fifth, of the sending verb, is refused and said to be.
+    assert "end one first" in told["delivered_unknown"]
+    hops = {hop["hop"]: hop["traces"] for hop in again["hops"]}
+    assert hops.keys() == {"answered", "readable", "delivered", "committed"}
+    assert 0 < hops["delivered"] <= 100
     assert len(delivered) == len(set(delivered)) == 500 * 3
     for code, events in shown[:3]:
         assert code == 0

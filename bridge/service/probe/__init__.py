@@ -9,7 +9,7 @@ from bridge.service.probe.receipts import (
     summarize,
 )
 from bridge.service.probe.route import Entrance, Group, Route, entrance_at, route_of
-from bridge.service.probe.sending import Wanted, send_traces
+from bridge.service.probe.sending import Sent, Wanted, send_traces
 from bridge.service.probe.traces import RUN_ATTRIBUTE, Made, make_trace
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Made",
     "RUN_ATTRIBUTE",
     "Wanted",
+    "Sent",
     "send_traces",
     # What became of it.
     "HOPS",

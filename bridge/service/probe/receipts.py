@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-HOPS = ("answered", "readable", "committed")
-"""In the order in which a trace passes them."""
+HOPS = ("answered", "readable", "delivered", "committed")
+"""In the order in which a trace passes them; whether it was delivered is not always known."""
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class TraceReceipt:
     answered_s: float | None = None
     readable_s: float | None = None
     committed_s: float | None = None
+    delivered_s: float | None = None
     places: list[tuple[int, int]] = field(default_factory=list)
     refused: str = ""
     permanent: bool = False
@@ -97,8 +98,10 @@ def faults(receipts: Sequence[TraceReceipt], hops: Iterable[str]) -> list[str]:
         "committed": "readable and not committed by the group in time",
     }
     for hop in hops:
+        if hop not in words:
+            continue  # What a rule drops is not delivered, and nothing is wrong with it.
         passed = [receipt for receipt in previous if receipt.latency_s(hop) is not None]
-        if hop in words and len(passed) < len(previous):
+        if len(passed) < len(previous):
             told.append(f"{len(previous) - len(passed)} {words[hop]}")
         previous = passed
     split = sum(receipt.split for receipt in receipts)

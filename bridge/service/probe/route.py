@@ -38,12 +38,19 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way of a trace; *client* is `None` if it does not go through Kafka."""
+    """
+    The way of a trace; *client* is `None` if it does not go through Kafka.
+
+    *exporters* are at its end, and *admin* is the address of the extension that can tell what
+    passes them; empty without it.
+    """
 
     entrance: Entrance
     topic: str = ""
     client: ClientConfig | None = None
     groups: tuple[Group, ...] = field(default=())
+    exporters: tuple[str, ...] = field(default=())
+    admin: str = ""
 
     @property
     def hold_s(self) -> float:
@@ -94,18 +101,19 @@ def route_of(loaded: LoadedConfig, endpoint: str = "") -> Route:
     else:
         raise ConfigError("no pipeline takes traces by OTLP: say where to send with --endpoint")
     exporters = {f"exporters/{one}" for pipeline in fed.values() for one in pipeline.exporters}
+    ends = _Ends(loaded)
     for cluster in clusters_of(loaded):
         for writing in cluster.writings:
             kafka = isinstance(cluster.client, KafkaExporterConfig)
             if kafka and writing.component in exporters and writing.message_bytes_max:
-                return _through(entrance, cluster, _topic(loaded, writing.component))
+                return _through(entrance, cluster, _topic(loaded, writing.component), ends)
     for cluster in clusters_of(loaded) if endpoint else ():
         # Only the processing half is configured here: its topic is where traces must turn up.
         for reading in cluster.readings:
             for topic, signal in reading.signals.items():
                 if signal is Signal.TRACES:
-                    return _through(entrance, cluster, topic)
-    return Route(entrance)
+                    return _through(entrance, cluster, topic, ends)
+    return Route(entrance, exporters=tuple(sorted(exporters)), admin=ends.admin)
 
 
 def _topic(loaded: LoadedConfig, component: str) -> str:
@@ -116,13 +124,40 @@ def _topic(loaded: LoadedConfig, component: str) -> str:
     return topic
 
 
-def _through(entrance: Entrance, cluster: Cluster, topic: str) -> Route:
+class _Ends:
+    """Where traces leave, by the receiver that reads them, and who can tell."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self._loaded = loaded
+        self.admin = next(
+            (
+                _reachable(part.options.endpoint)
+                for part in loaded.extensions.values()
+                if part.factory.type_name == "admin"
+            ),
+            "",
+        )
+
+    def of(self, receivers: set[str]) -> tuple[str, ...]:
+        """The exporters of pipelines of traces that one of *receivers* feeds."""
+        found = {
+            f"exporters/{one}"
+            for name, pipeline in self._loaded.pipelines.items()
+            if name.signal is Signal.TRACES
+            and any(f"receivers/{one}" in receivers for one in pipeline.receivers)
+            for one in pipeline.exporters
+        }
+        return tuple(sorted(found))
+
+
+def _through(entrance: Entrance, cluster: Cluster, topic: str, ends: _Ends) -> Route:
     groups = tuple(
         Group(one.component, one.group, one.hold_s)
         for one in cluster.readings
         if _reads(one, topic)
     )
-    return Route(entrance, topic, cluster.client, groups)
+    exporters = ends.of({group.receiver for group in groups})
+    return Route(entrance, topic, cluster.client, groups, exporters, ends.admin)
 
 
 def _reads(reading: Reading, topic: str) -> bool:

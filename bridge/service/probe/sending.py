@@ -25,6 +25,7 @@ from bridge.exporters.otlp_http import OtlpHttpExporter, OtlpHttpOptions
 from bridge.kafka import Follower, connection_kwargs
 from bridge.options import RetryOnFailure, TlsClient, format_duration
 from bridge.service.host import ServiceHost
+from bridge.service.probe.delivered import DeliveryWatch
 from bridge.service.probe.receipts import TraceReceipt
 from bridge.service.probe.route import Entrance, Route
 from bridge.service.probe.traces import Made, make_trace
@@ -58,9 +59,21 @@ class Wanted:
     headers: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """
+    What became of each trace. `delivered_known` says whether the exporters could be watched, and
+    `problem` why not although it was tried.
+    """
+
+    receipts: list[TraceReceipt]
+    delivered_known: bool = False
+    problem: str = ""
+
+
 async def send_traces(
     route: Route, wanted: Wanted, clock: Clock, progress: Progress, *, verify: bool
-) -> list[TraceReceipt]:
+) -> Sent:
     """
     Send `wanted.count` traces, one a request, and say what became of each.
 
@@ -90,6 +103,13 @@ async def send_traces(
             )
             for _ in range(wanted.count)
         ]
+        watch = None
+        if verify and route.admin and route.exporters:
+            watch = await stack.enter_async_context(
+                DeliveryWatch(
+                    route.admin, route.exporters, wanted.run, wanted.timeout_s, receipts, clock
+                )
+            )
         deadline = Deadline.after(wanted.timeout_s, clock)
         sending = asyncio.create_task(_send_all(route.entrance, wanted, made, receipts, clock))
         try:
@@ -97,15 +117,18 @@ async def send_traces(
                 # Read while sending, so that a latency is not that of sending all the others.
                 await _follow(follower, route, receipts, sending, deadline, clock, progress)
             await asyncio.wait({sending}, timeout=deadline.remaining_s)
+            if watch is not None:
+                await watch.settle()
         finally:
             sending.cancel()
             await asyncio.wait({sending})
     if not sending.cancelled():
         sending.result()
     unsent = "not sent in time"
-    return [
+    found = [
         receipts.get(one.trace_id, TraceReceipt(one.trace_id, 0.0, refused=unsent)) for one in made
     ]
+    return Sent(found, watch is not None and not watch.problem, watch.problem if watch else "")
 
 
 async def _send_all(

@@ -10,6 +10,7 @@ def receipt(**changes: Any) -> TraceReceipt:
     fields: dict[str, Any] = {
         "answered_s": 1.0,
         "readable_s": 2.0,
+        "delivered_s": 2.5,
         "committed_s": 3.0,
         "places": [(1, 7)],
     }
@@ -42,6 +43,11 @@ def test_trace_is_missed_at_the_first_hop_it_did_not_pass() -> None:
         "1 readable and not committed by the group in time",
         "1 split: their spans are on several partitions",
     ]
+
+
+def test_trace_that_was_not_delivered_is_no_fault() -> None:
+    """A rule may have dropped it; that it was committed says that nobody lost it."""
+    assert faults([receipt(delivered_s=None)], HOPS) == []
 
 
 def test_hop_that_nothing_passed_has_no_times() -> None:

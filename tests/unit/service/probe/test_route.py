@@ -74,6 +74,16 @@ def test_both_halves_give_topic_and_groups(tmp_path: Path) -> None:
     assert route.topic == "mine"
     assert route.groups == (Group("receivers/kafka", "g", 25.0),)
     assert route.hold_s == 25.0
+    assert (route.exporters, route.admin) == (("exporters/nop",), "")
+
+
+def test_extension_admin_can_tell_what_was_delivered(tmp_path: Path) -> None:
+    """Where it listens, on this machine."""
+    admin = """
+extensions: {admin: {endpoint: "0.0.0.0:12345"}}
+service: {extensions: [admin]}
+"""
+    assert route_of(loaded(tmp_path, ingest(), PROCESSING, admin)).admin == "localhost:12345"
 
 
 def test_way_without_kafka_has_no_topic(tmp_path: Path) -> None:
