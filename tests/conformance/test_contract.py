@@ -12,12 +12,25 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from bridge.core import Exporter, ExporterFactory, Receiver, Settings, Signal, Stage
+from bridge.core import (
+    Exporter,
+    ExporterFactory,
+    ProcessorFactory,
+    Receiver,
+    Settings,
+    Signal,
+    Stage,
+)
 from bridge.exporters.otlp import FACTORY as OTLP_EXPORTER
 from bridge.exporters.otlp_http import FACTORY as OTLP_HTTP_EXPORTER
 from bridge.kafka.embedded import EmbeddedBroker
+from bridge.processors.attributes import FACTORY as ATTRIBUTES
 from bridge.processors.batch import FACTORY as BATCH
+from bridge.processors.filter import FACTORY as FILTER
 from bridge.processors.memory_limiter import FACTORY as MEMORY_LIMITER
+from bridge.processors.probabilistic_sampler import FACTORY as PROBABILISTIC_SAMPLER
+from bridge.processors.resource import FACTORY as RESOURCE
+from bridge.processors.transform import FACTORY as TRANSFORM
 from bridge.receivers.kafka import FACTORY as KAFKA_RECEIVER
 from bridge.receivers.otlp import FACTORY as OTLP_RECEIVER
 from bridge.testing import Made
@@ -194,6 +207,17 @@ async def test_kafka_receiver_keeps_the_contract(check: Check) -> None:
         await broker.stop()
 
 
+def configured(
+    factory: ProcessorFactory[Any],
+    config: Mapping[str, Any],
+    signal: Signal = Signal.TRACES,
+    *,
+    keeps: bool = True,
+) -> ProcessorCase:
+    """A case of a processor with a config as a file has it."""
+    return ProcessorCase(factory, factory.config.model_validate(config), signal, keeps)
+
+
 PROCESSORS = {
     "batch": ProcessorCase(BATCH, BATCH.config()),
     "batch_capped": ProcessorCase(
@@ -202,6 +226,54 @@ PROCESSORS = {
     "memory_limiter": ProcessorCase(
         MEMORY_LIMITER,
         MEMORY_LIMITER.config.model_validate({"check_interval": "1s", "limit_mib": 4000}),
+    ),
+    # Nothing of what the kit sends is dropped, but every item is looked at.
+    "filter_that_keeps": configured(
+        FILTER, {"trace_conditions": ['IsMatch(span.name, "^never$") or span.kind == 77']}
+    ),
+    "filter_that_drops_some": configured(
+        FILTER, {"trace_conditions": ['IsMatch(span.span_id.string, "[02468ace]$")']}, keeps=False
+    ),
+    "filter_that_drops_all": configured(
+        FILTER, {"log_conditions": ["log.time_unix_nano >= 0"]}, Signal.LOGS, keeps=False
+    ),
+    "filter_of_points": configured(
+        FILTER, {"metric_conditions": ["datapoint.flags == 77"]}, Signal.METRICS
+    ),
+    "transform_traces": configured(
+        TRANSFORM,
+        {
+            "trace_statements": [
+                'set(span.attributes["env"], "prod")',
+                'replace_pattern(span.name, "[0-9]+", "?")',
+                'set(resource.attributes["seen"], true)',
+            ]
+        },
+    ),
+    "transform_logs": configured(
+        TRANSFORM, {"log_statements": ['set(log.attributes["size"], Len(log.body))']}, Signal.LOGS
+    ),
+    "transform_metrics": configured(
+        TRANSFORM, {"metric_statements": ['set(datapoint.attributes["a"], 1)']}, Signal.METRICS
+    ),
+    # Every statement fails on every item: it is counted, and the item goes on.
+    "transform_that_fails": configured(
+        TRANSFORM, {"trace_statements": ['set(span.attributes["a"], Int("x") + 1)']}
+    ),
+    "attributes": configured(
+        ATTRIBUTES, {"actions": [{"key": "env", "value": "prod", "action": "upsert"}]}
+    ),
+    "resource": configured(
+        RESOURCE,
+        {"attributes": [{"key": "env", "value": "prod", "action": "upsert"}]},
+        Signal.METRICS,
+    ),
+    "probabilistic_sampler_all": configured(PROBABILISTIC_SAMPLER, {"sampling_percentage": 100}),
+    "probabilistic_sampler_half": configured(
+        PROBABILISTIC_SAMPLER, {"sampling_percentage": 50, "mode": "proportional"}, keeps=False
+    ),
+    "probabilistic_sampler_logs": configured(
+        PROBABILISTIC_SAMPLER, {"sampling_percentage": 50}, Signal.LOGS, keeps=False
     ),
 }
 
