@@ -110,7 +110,7 @@ def apply_format(layout: Expression | None, text: str, cursor: Cursor) -> str:
     if "%s" not in pattern or pattern.replace("%s", "").count("%") or "\n" in pattern:
         raise OttlError("replacement_format must hold %s and no other verb")
     first, *rest = pattern.split("%s")
-    return first + text + "".join("%!s(MISSING)" + piece for piece in rest[:-1]) + rest[-1]
+    return first + text + "%!s(MISSING)".join(rest)
 
 
 @function("replace_pattern", need("target", Kind.PLACE), *_PATTERN_PARAMETERS)
