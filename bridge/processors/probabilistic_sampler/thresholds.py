@@ -10,6 +10,8 @@ Source: OpenTelemetry specification, "TraceState: Probability Sampling".
 
 import math
 
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+
 DIGITS = 14
 """Hex digits of 56 bits."""
 
@@ -71,12 +73,8 @@ def parse_randomness(text: str) -> int | None:
 
 
 def _parse(digits: str) -> int | None:
-    if not digits.isascii() or not digits.isalnum():
-        return None
-    try:
-        return int(digits, 16)
-    except ValueError:
-        return None
+    # Python alone would take a prefix such as 0x, signs and underscores.
+    return int(digits, 16) if _HEX_DIGITS.issuperset(digits) else None
 
 
 def show_threshold(threshold: int) -> str:
