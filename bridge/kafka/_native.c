@@ -1,7 +1,7 @@
 /*
- * The hottest function of bridge.kafka, compiled: taking the records of one record batch apart.
- * bridge/kafka/record_reader.py decides whether it is used and has the same in Python;
- * tests/unit/kafka/test_record_reader.py holds one against the other.
+ * The hottest functions of bridge.kafka, compiled: taking the records of one record batch apart, and
+ * its checksum by the processor's own instruction. bridge/kafka/record_reader.py and checksum.py
+ * decide whether they are used; tests/unit/kafka hold them against others that do the same.
  *
  * The input is what a broker sent, decompressed. No length is followed without a check against the
  * end of its record, and no number of anything is believed before its bytes are there.
@@ -249,7 +249,51 @@ static PyObject *records(PyObject *module, PyObject *args)
     return result;
 }
 
+/* ---- CRC-32C --------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAS_INSTRUCTION __builtin_cpu_supports("sse4.2")
+
+__attribute__((target("sse4.2"))) static uint32_t checksum(Bytes at, size_t size)
+{
+    uint64_t state = 0xFFFFFFFFu;
+    for (; size >= 8; at += 8, size -= 8) {
+        uint64_t word;
+        memcpy(&word, at, 8);
+        state = __builtin_ia32_crc32di(state, word);
+    }
+    for (; size > 0; at++, size--)
+        state = __builtin_ia32_crc32qi((uint32_t)state, *at);
+    return (uint32_t)state ^ 0xFFFFFFFFu;
+}
+#else
+#define HAS_INSTRUCTION 0
+
+static uint32_t checksum(Bytes at, size_t size)
+{
+    (void)at;
+    return (uint32_t)size; /* never called */
+}
+#endif
+
+static PyObject *crc32c(PyObject *module, PyObject *args)
+{
+    Py_buffer data;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y*", &data))
+        return NULL;
+    PyObject *result = NULL;
+    if (HAS_INSTRUCTION)
+        result = PyLong_FromUnsignedLong(checksum(data.buf, (size_t)data.len));
+    else
+        PyErr_SetString(PyExc_NotImplementedError, "this processor has no CRC-32C");
+    PyBuffer_Release(&data);
+    return result;
+}
+
 static PyMethodDef methods[] = {
+    {"crc32c", crc32c, METH_VARARGS,
+     "crc32c(data) -> the CRC-32C of bytes. Raises NotImplementedError where no instruction does it."},
     {"records", records, METH_VARARGS,
      "records(type, topic, partition, data, count, base_offset, base_timestamp, fixed_timestamp,\n"
      "first_wanted) -> list of type, a named tuple of topic, partition, offset, timestamp, key, value\n"

@@ -2,6 +2,7 @@ from typing import TypeVar
 
 _Record = TypeVar("_Record", bound=tuple[object, ...])
 
+def crc32c(data: bytes | bytearray | memoryview, /) -> int: ...
 def records(
     type: type[_Record],
     topic: str,

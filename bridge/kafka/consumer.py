@@ -20,6 +20,8 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from bridge.flow import Lane
+from bridge.kafka.buffered import Buffered
+from bridge.kafka.chunk_reader import read_in_chunks
 from bridge.kafka.closing import is_cancelled_from_outside
 from bridge.kafka.evictions import Evictions
 from bridge.kafka.fetched import read_by_ourselves
@@ -108,6 +110,7 @@ class ConsumerClient:
         self._connection = connection
         self._membership = membership
         self._fetching = fetching
+        self._buffered = Buffered(fetching.size_max)
         # What changes: made in `start`, since aiokafka wants a running loop.
         self._made: AIOKafkaConsumer | None = None
         self._evictions: Evictions | None = None
@@ -139,6 +142,7 @@ class ConsumerClient:
             auto_offset_reset="none",
             enable_auto_commit=False,
         )
+        read_in_chunks()
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await self._consumer.start()
         read_by_ourselves(self._consumer._fetcher)
@@ -167,13 +171,14 @@ class ConsumerClient:
     ) -> Records:
         """
         Records that have come, waiting up to *timeout_s* for some; all partitions if none is named.
+        What was fetched of paused ones stays for later.
 
         May wait longer while the group rebalances. If it raises, records may have been thrown
         away: seek every partition back to where you are (K20 of the reference).
         """
         try:
-            found: Records = await self._consumer.getmany(
-                *partitions, timeout_ms=round(timeout_s * 1000), max_records=records_max
+            found: Any = await self._buffered.poll(
+                self._consumer, partitions, timeout_s, records_max
             )
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
@@ -181,7 +186,8 @@ class ConsumerClient:
                 raise
             # It hands on the end of its own task, which must not look like the end of ours.
             raise kafka.KafkaError("a task of the client was cancelled") from error
-        return found
+        records: Records = found
+        return records
 
     @property
     def broken(self) -> str:
@@ -240,8 +246,7 @@ class ConsumerClient:
 
     def set_paused(self, partition: TopicPartition, paused: bool) -> None:
         """Stop or go on fetching; ignored for a partition that we do not have."""
-        if partition in self._consumer.assignment():
-            (self._consumer.pause if paused else self._consumer.resume)(partition)
+        self._buffered.set_paused(self._consumer, partition, paused)
 
     async def commit(self, offsets: Mapping[TopicPartition, tuple[int, str]]) -> None:
         """Commit offsets with their metadata, all in one request."""

@@ -35,6 +35,12 @@ def read_by_ourselves(fetcher: Fetcher) -> None:
     setattr(fetcher, _METHOD, types.MethodType(copy, fetcher))
 
 
+def bytes_of(result: object) -> int:
+    """Bytes, as fetched, that a result which waits to be handed out holds; 0 for an error."""
+    records = getattr(getattr(result, "_partition_records", None), "_records", None)
+    return len(records.data) if isinstance(records, _KeptBytes) else 0
+
+
 class _KeptBytes(MemoryRecords):  # type: ignore[misc] # Untyped there.
     """aiokafka's view of an answer, which hides the bytes that it is made of."""
 

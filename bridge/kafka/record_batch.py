@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aiokafka.record.util import calc_crc32c
-
+from bridge.kafka.checksum import crc32c
 from bridge.kafka.codecs import Codec
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -134,7 +133,7 @@ class RecordBatch:
         out = bytearray().join((bytes(BATCH_OVERHEAD_BYTES), *records))
         rest = attributes, count - 1, first_ms, last_ms, *self._producer, count
         _REST.pack_into(out, _REST_AT, *rest)
-        checksum = calc_crc32c(memoryview(out)[_REST_AT:])
+        checksum = crc32c(memoryview(out)[_REST_AT:])
         _HEAD.pack_into(out, 0, 0, len(out) - _LENGTH_FROM, -1, _MAGIC, checksum)
         return out
 

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
-from aiokafka.record.util import calc_crc32c, decode_varint
+from aiokafka.record.util import decode_varint
+
+from bridge.kafka.checksum import crc32c
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -112,7 +114,7 @@ def read_batch(
         Exception: Whatever the codec raises for what it did not write.
     """
     view = memoryview(data)
-    if calc_crc32c(view[head.start + _CHECKED_FROM : head.stop]) != head.checksum:
+    if crc32c(view[head.start + _CHECKED_FROM : head.stop]) != head.checksum:
         raise CorruptRecordException(f"invalid checksum at {topic}/{partition}@{head.base_offset}")
     content: bytes | memoryview = view[head.start + _HEADER.size : head.stop]
     number = head.attributes & _CODEC

@@ -9,7 +9,8 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, Fetcher,
 from aiokafka.errors import CorruptRecordException
 
 from bridge.kafka import fetched
-from bridge.kafka.record_reader import FetchedRecord, calc_crc32c
+from bridge.kafka.checksum import crc32c
+from bridge.kafka.record_reader import FetchedRecord
 from tests.unit.kafka.test_record_reader import build
 
 WHERE = TopicPartition("spans", 7)
@@ -26,7 +27,7 @@ def control(data: bytes) -> bytes:
     """The same batch, said to hold markers of transactions."""
     out = bytearray(data)
     struct.pack_into(">h", out, 21, 0x20)
-    struct.pack_into(">I", out, 17, calc_crc32c(bytes(out[21:])))
+    struct.pack_into(">I", out, 17, crc32c(bytes(out[21:])))
     return bytes(out)
 
 
@@ -34,7 +35,7 @@ def test_position_follows_each_record_and_ends_behind_the_batch() -> None:
     """A poll may stop after any record; what compaction took is not asked for again."""
     out = bytearray(build([(1, None, b"a", []), (1, None, b"b", [])]))
     struct.pack_into(">i", out, 23, 9)  # The last of ten records was compacted away.
-    struct.pack_into(">I", out, 17, calc_crc32c(bytes(out[21:])))
+    struct.pack_into(">I", out, 17, crc32c(bytes(out[21:])))
     made = records(bytes(out))
 
     seen = [(record.value, made.next_fetch_offset) for record in made]

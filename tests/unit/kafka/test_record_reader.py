@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.kafka import record_reader
+from bridge.kafka.checksum import crc32c
 from bridge.kafka.record_reader import (
     FetchedRecord,
     batch_heads,
@@ -77,7 +78,7 @@ def patched(data: bytes, at: int, form: str, *values: int) -> bytes:
     """*data* with other values in a batch's header, and a checksum that holds."""
     out = bytearray(data)
     struct.pack_into(form, out, at, *values)
-    struct.pack_into(">I", out, 17, record_reader.calc_crc32c(bytes(out[21:])))
+    struct.pack_into(">I", out, 17, crc32c(bytes(out[21:])))
     return bytes(out)
 
 
