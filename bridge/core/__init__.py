@@ -21,6 +21,7 @@ from bridge.core.contracts import (
     Outcome,
     PartitionListener,
     Pending,
+    PortHolder,
     Processor,
     ProcessorFactory,
     Receiver,
@@ -83,6 +84,7 @@ __all__ = [
     "Settings",
     "Host",
     "PartitionListener",
+    "PortHolder",
     # Health and figures.
     "State",
     "Status",

@@ -5,6 +5,7 @@ Data moves by one verb, `Stage.deliver`. Components are started sinks first and 
 first. A stage is built by the factory that an entry point names; `bridge/service` wires them.
 """
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -133,6 +134,27 @@ class Component(Protocol):
 
         Safe before `start`, and safe twice. A receiver takes nothing new from the first moment.
         """
+        ...
+
+
+@runtime_checkable
+class PortHolder(Protocol):
+    """
+    A receiver whose ports its successor of the same id may take over when the config is read anew.
+
+    Between the two nobody is refused: the system keeps who connects until the successor listens.
+    """
+
+    def lend_ports(self) -> Mapping[str, Sequence[socket.socket]]:
+        """
+        Copies of the listening sockets, by all that decides whether another may use them.
+
+        They belong to the caller, who closes them or passes them on.
+        """
+        ...
+
+    def borrow_ports(self, ports: Mapping[str, Sequence[socket.socket]]) -> None:
+        """Take over, at the next `start`, those that are as configured; the others are closed."""
         ...
 
 

@@ -37,6 +37,7 @@ processors:
     decision_wait: 2s
     policies: [{{name: all, type: always_sample}}]
 exporters:
+  debug: {{}}
   kafka:
     brokers: ["{kafka}"]
     producer: {{linger: 5ms}}
@@ -139,6 +140,66 @@ async def _send_slowly(load: Load, requests: list[Made], grpc_at: str, http_at: 
     for at in range(0, len(requests), portion):
         await load.send(requests[at : at + portion], grpc_at, http_at)
         await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workers", "2")], ids=["alone", "workers"])
+async def test_replaced_receiver_refuses_no_connection(
+    kafka: Kafka, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """
+    Another limit and another signal replace the receiver; its ports stay open all the time.
+
+    Connections are made without a pause, and requests sent; neither is refused or lost.
+    """
+    topic = await kafka.create_topic(partitions=3)
+    load = Load()
+    requests = split_traces(4_000, Order.SDK, seed=6)
+    async with running_backend() as backend:
+        config = CONFIG.format(
+            kafka=kafka.bootstrap, topic=topic, group=kafka.unique("g"), backend=backend.grpc
+        )
+        async with running_bridge(config, tmp_path, arguments=arguments) as bridge:
+            reloading = Reloading(bridge, tmp_path)
+            grpc_at, http_at = (
+                bridge.endpoints[f"receivers/otlp/{name}"] for name in ("grpc", "http")
+            )
+            knocking = [asyncio.create_task(_knock(at)) for at in (grpc_at, http_at)]
+            sending = asyncio.create_task(_send_slowly(load, requests, grpc_at, http_at))
+            await load.wait_acknowledged(len(requests) // 10)
+            first = await reloading.change(
+                "receivers:\n  otlp:\n", "receivers:\n  otlp:\n    max_in_flight_mib: 300\n"
+            )
+            second = await reloading.change(
+                "  pipelines:\n",
+                "  pipelines:\n    logs: {receivers: [otlp], exporters: [debug]}\n",
+            )
+            await sending
+            await backend.wait_spans(20_000, timeout_s=60.0)
+            load.ledger.delivered(await backend.span_ids())
+            for task in knocking:
+                task.cancel()
+            knocked = await asyncio.gather(*knocking, return_exceptions=True)
+            code = await bridge.stop()
+
+    balance = load.ledger.balance()
+    log = (tmp_path / "bridge.log").read_text()
+    assert balance.lossless, f"{balance}\n{bridge.output}"
+    assert balance.acknowledged == 20_000
+    assert '"replaced": ["receivers/otlp"]' in first
+    assert '"receivers/otlp"' in second
+    # Each worker listened three times at each of two ports.
+    assert len(re.findall('"event": "receiver_listening"', log)) == 6 * max(1, len(arguments))
+    assert [str(each) for each in knocked] == ["", ""], "a connection was refused"
+    assert code == 0
+
+
+async def _knock(at: str) -> None:
+    """Connect again and again, until cancelled."""
+    host, _, port = at.rpartition(":")
+    while True:
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.close()
+        await asyncio.sleep(0.001)
 
 
 async def test_reload_that_moves_a_port_into_a_used_one_brings_the_old_one_back(

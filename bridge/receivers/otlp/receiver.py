@@ -1,7 +1,8 @@
 """The OTLP receiver: two listeners, one budget, a pipeline for each signal."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -87,6 +88,8 @@ class OtlpReceiver:
         # What changes: the listeners, while they listen.
         self._servers: dict[str, Server] = {}
         self._endpoints: dict[str, tuple[str, int]] = {}
+        self._sockets: dict[str, list[socket.socket]] = {}
+        self._borrowed: dict[str, Sequence[socket.socket]] = {}
         self._show_gauges()
 
     def endpoints(self) -> dict[str, tuple[str, int]]:
@@ -110,13 +113,25 @@ class OtlpReceiver:
         except BaseException:
             await self.stop(Deadline.after(0, self._settings.clock))
             raise
+        self._return_ports()
         self._settings.report(Status(State.OK))
+
+    def lend_ports(self) -> Mapping[str, Sequence[socket.socket]]:
+        """Copies of the listening sockets; see `bridge.core.PortHolder`."""
+        return {key: [each.dup() for each in held] for key, held in self._sockets.items()}
+
+    def borrow_ports(self, ports: Mapping[str, Sequence[socket.socket]]) -> None:
+        """Take over those whose endpoint is ours; see `bridge.core.PortHolder`."""
+        self._return_ports()
+        self._borrowed = dict(ports)
 
     async def stop(self, deadline: Deadline) -> None:
         """Take nothing new; finish the requests in flight until *deadline*, then close."""
         self._health.stop()
         servers, self._servers = self._servers, {}
         self._endpoints.clear()
+        self._sockets.clear()
+        self._return_ports()
         async with asyncio.TaskGroup() as group:
             for server in servers.values():
                 group.create_task(server.stop(deadline))
@@ -242,7 +257,11 @@ class OtlpReceiver:
         alpn: tuple[str, ...],
     ) -> None:
         context = config.tls.context(alpn) if config.tls is not None else None
-        sockets = bind(config.endpoint, config.transport, where, reuse_port=self._config.reuse_port)
+        shared = self._config.reuse_port
+        key = f"{transport} {config.transport} {config.endpoint} {shared}"
+        sockets = [*self._borrowed.pop(key, ())]
+        sockets = sockets or bind(config.endpoint, config.transport, where, reuse_port=shared)
+        self._sockets[key] = sockets
         self._servers[transport] = server
         self._endpoints[transport] = sockets[0].getsockname()[:2]
         await server.start(sockets, context)
@@ -255,6 +274,13 @@ class OtlpReceiver:
             port=port,
             tls=context is not None,
         )
+
+    def _return_ports(self) -> None:
+        """Close what was borrowed and is not as configured."""
+        borrowed, self._borrowed = self._borrowed, {}
+        for held in borrowed.values():
+            for each in held:
+                each.close()
 
     def _show_gauges(self) -> None:
         labels = {"receiver": str(self._settings.id)}

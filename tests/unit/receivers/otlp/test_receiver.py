@@ -19,7 +19,7 @@ from bridge.core import (
     TooLarge,
     Unavailable,
 )
-from bridge.receivers.otlp import FACTORY, OtlpReceiverOptions
+from bridge.receivers.otlp import FACTORY, OtlpReceiver, OtlpReceiverOptions
 from bridge.testing import (
     FakeHost,
     FakeStage,
@@ -214,6 +214,47 @@ async def test_budget_of_both_transports_is_one() -> None:
         assert error.value.code() is grpc.StatusCode.UNAVAILABLE
         assert run.value("bridge_receiver_in_flight_bytes") == 0
         assert run.value("bridge_receiver_requests", outcome="overloaded") == 2
+
+
+async def test_successor_takes_ports_over_without_refusing_anybody() -> None:
+    """Who connects between the two waits in the system's queue, and is served by the second."""
+    async with running() as run:
+        first, clock = run.receiver, run.settings.clock
+        port = first.endpoints()["grpc"][1]
+        second = OtlpReceiver(first._config, run.settings, {Signal.TRACES: run.stage})
+        second.borrow_ports(first.lend_ports())
+        await first.stop(Deadline.after(5, clock))
+        waiting = asyncio.create_task(call(f"127.0.0.1:{port}", SPANS.body))
+        await asyncio.sleep(0)
+        await second.start()
+        try:
+            assert second.endpoints()["grpc"][1] == port
+            assert await waiting == b""
+        finally:
+            await second.stop(Deadline.after(5, clock))
+
+
+async def test_ports_that_are_not_as_configured_are_not_taken_over() -> None:
+    """Another endpoint is bound anew; what was lent is closed and free again."""
+    async with running() as run:
+        first, clock = run.receiver, run.settings.clock
+        port = first.endpoints()["grpc"][1]
+        other = OtlpReceiverOptions.model_validate(
+            {"protocols": {"grpc": {"endpoint": "localhost:0"}}}
+        )
+        second = OtlpReceiver(other, run.settings, {Signal.TRACES: run.stage})
+        second.borrow_ports(first.lend_ports())
+        second.borrow_ports(first.lend_ports())
+        await second.start()
+        try:
+            await first.stop(Deadline.after(5, clock))
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+                probe.listen()
+            assert second.endpoints()["grpc"][1] != port
+        finally:
+            await second.stop(Deadline.after(5, clock))
 
 
 async def test_health_is_serving_for_known_services() -> None:
