@@ -134,6 +134,10 @@ class Account:
         """*items* came in, or left, by *column*."""
         self._counters[column].value += items
 
+    def counter(self, column: Column) -> Counter:
+        """The figure of *column*, for whoever counts in it for every request."""
+        return self._counters[column]
+
     def settle(self, items: int, receipt: Receipt) -> None:
         """
         *items* left as *receipt* says.

@@ -106,6 +106,8 @@ class Intake:
         self._refused = counter(f"otelcol_receiver_refused_{items}", labels)
         self._failed = counter(f"otelcol_receiver_failed_{items}", labels)
         self._account = account
+        self._received = account.counter(Column.RECEIVED)
+        self._acknowledged = account.counter(Column.ACKNOWLEDGED)
         # What changes: how many items are being delivered, and the origin of the latest batch.
         self._in_flight = 0
         self._origin = Origin(self._source)
@@ -131,7 +133,7 @@ class Intake:
         if batch is None:
             return ACCEPTED
         items = batch.items
-        self._account.count(Column.RECEIVED, items)
+        self._received.value += items
         self._in_flight += items
         try:
             receipt = await self._stage.deliver(batch)
@@ -171,7 +173,7 @@ class Intake:
         if pending is None:
             self._in_flight -= items  # Whoever asked calls `take`, which begins again.
         else:
-            self._account.count(Column.RECEIVED, items)
+            self._received.value += items
         return pending
 
     def _settled(self, items: int, settle: Callable[[Outcome], None], outcome: Outcome) -> None:
@@ -180,24 +182,23 @@ class Intake:
 
     def _left(self, items: int, outcome: Receipt | BaseException | None) -> None:
         """Count how *items* ended; `None` and a cancellation say that nobody waited for it."""
-        account = self._account
         self._in_flight -= items
         if outcome is ACCEPTED:
             self._accepted.value += items
-            account.count(Column.ACKNOWLEDGED, items)
+            self._acknowledged.value += items
         elif isinstance(outcome, Receipt):
             rejected = outcome.rejected_items
             self._refused.value += rejected
             self._accepted.value += items - rejected
-            account.count(Column.INVALID, rejected)
-            account.count(Column.ACKNOWLEDGED, items - rejected)
+            self._acknowledged.value += items - rejected
+            self._account.count(Column.INVALID, rejected)
         elif isinstance(outcome, DeliveryError | asyncio.CancelledError) or outcome is None:
             self._refused.value += items
             never = isinstance(outcome, Permanent)
-            account.count(Column.INVALID if never else Column.REFUSED, items)
+            self._account.count(Column.INVALID if never else Column.REFUSED, items)
         else:
             self._failed.value += items
-            account.count(Column.REFUSED, items)
+            self._account.count(Column.REFUSED, items)
 
     def _to_batch(self, body: bytes, deadline_at: float, metadata: Metadata) -> Batch | None:
         """The batch that *body* is; `None` if it holds nothing."""
