@@ -161,7 +161,8 @@ CODES: Mapping[str, Code] = {
     ),
     "BR-2004": Code(
         "A batch whose work is done elsewhere, so it passes everything through.",
-        "Remove it, or set send_batch_max_size if you need a cap.",
+        "Remove it. In front of Kafka it caps batches if you set send_batch_max_size; behind a "
+        "sampler it joins what was sampled.",
     ),
     "BR-2005": Code(
         "Tail sampling is fed by OTLP directly: a sender cannot wait for a decision, so it is "
@@ -189,6 +190,11 @@ CODES: Mapping[str, Code] = {
         "sees names, errors and samples of data.",
         "Set extensions.admin.endpoint to localhost:13134 and reach it by a tunnel: ssh -L, or "
         "kubectl port-forward.",
+    ),
+    "BR-2011": Code(
+        "Two processors of one pipeline gather traces: what the first one delivers waits for the "
+        "decision of the second, so that few batches at a time get through.",
+        "Leave groupbytrace out: tail_sampling gathers traces by itself.",
     ),
 }
 """Code to meaning, in ascending order."""

@@ -13,6 +13,7 @@ from bridge.config.problems import Problem
 from bridge.core import ComponentId
 
 _REMOVING = frozenset(("filter", "tail_sampling", "probabilistic_sampler"))
+_GATHERING = ("tail_sampling", "groupbytrace")
 _EVERYWHERE = ("0.0.0.0:", "[::]:", ":")
 
 
@@ -131,20 +132,30 @@ def _batch_without_effect(view: _View) -> Iterator[Problem]:
     to_kafka_only = bool(view.exporters) and {kind for _, kind in view.exporters} == {"kafka"}
     for index, (component_id, type_name) in enumerate(view.processors):
         options = view.options(component_id)
-        if type_name != "batch" or options is None or options.send_batch_max_size:
+        if type_name != "batch" or options is None:
             continue
         following = view.processors[index + 1 :]
-        if not following and to_kafka_only:
+        gathering = [name for name, kind in following if kind in _GATHERING]
+        if from_kafka_only and gathering:
+            message = (
+                f"{component_id} passes through, whatever its sizes: kafka already hands over "
+                f"large batches, and {gathering[0]} keeps their records one by one"
+            )
+            yield view.problem("BR-2004", message, component_id)
+        elif not following and to_kafka_only and not options.send_batch_max_size:
             message = f"{component_id} passes through: the kafka exporter joins by itself"
             yield view.problem("BR-2004", message, component_id)
-        elif from_kafka_only and following and following[0][1] == "tail_sampling":
-            message = f"{component_id} passes through: kafka already hands over large batches"
-            yield view.problem("BR-2004", message, component_id)
+
+
+def _gathering_twice(view: _View) -> Iterator[Problem]:
+    gathering = [name for name, kind in view.processors if kind in _GATHERING]
+    for component_id in gathering[1:]:
+        yield view.problem("BR-2011", f"{component_id} stands behind {gathering[0]}", component_id)
 
 
 def _sampling_without_kafka(view: _View) -> Iterator[Problem]:
     for component_id, type_name in view.processors:
-        if type_name not in ("tail_sampling", "groupbytrace"):
+        if type_name not in _GATHERING:
             continue
         for receiver_id, receiver_type in view.receivers:
             if receiver_type == "otlp":
@@ -184,6 +195,7 @@ _CHECKS: tuple[Callable[[_View], Iterator[Problem]], ...] = (
     _batch_without_effect,
     _sampling_without_kafka,
     _traces_capped,
+    _gathering_twice,
     _removing_behind_batch,
 )
 

@@ -98,6 +98,13 @@ def _gathering(kind: str) -> tuple[Row, ...]:
             "Traces decided before their time, by cause.",
             *(*own, "cause"),
         ),
+        row(
+            ours + "odd_spans",
+            COUNTER,
+            "Sampled spans with the id of another one, that end before they start, or that begin "
+            "before 2000 or a day ahead. They are delivered.",
+            *(*own, "oddity"),
+        ),
         row(ours + "spans_without_trace_id", COUNTER, "Spans without a trace id.", *own),
         row(ours + "replayed_records", COUNTER, "Records that were read again.", *own),
         row(

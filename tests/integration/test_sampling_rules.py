@@ -16,6 +16,7 @@ from bridge.config import load
 from bridge.core import Deadline, Histogram, SystemClock
 from bridge.service import Registry, Service
 from bridge.testing.backend import Backend
+from bridge.testing.backend_book import Answer
 from tests.bridge_process import BridgeProcess
 from tests.kafka_client import Kafka
 
@@ -53,7 +54,9 @@ service:
 """
 
 
-def span(trace: int, number: int, *, failed: bool = False, drop: bool = False) -> bytes:
+def span(
+    trace: int, number: int, *, failed: bool = False, drop: bool = False, padding_bytes: int = 0
+) -> bytes:
     """One span as a request; several behind each other are a packed record."""
     request = ExportTraceServiceRequest()
     made = (
@@ -64,6 +67,8 @@ def span(trace: int, number: int, *, failed: bool = False, drop: bool = False) -
         )
     )
     made.status.code = 2 if failed else 0
+    if padding_bytes:
+        made.attributes.add(key="padding").value.string_value = "x" * padding_bytes
     if drop:
         made.attributes.add(key="drop").value.string_value = "yes"
     return request.SerializeToString()
@@ -198,13 +203,15 @@ def figure(service: Service, name: str) -> float:
     )
 
 
-async def spread(kafka: Kafka, topic: str, partitions: int, traces: int) -> set[bytes]:
+async def spread(
+    kafka: Kafka, topic: str, partitions: int, traces: int, padding_bytes: int = 0
+) -> set[bytes]:
     """Traces with an error, of now, over all partitions; the keys of their spans."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
     await producer.start()
     try:
         for trace in range(1, traces + 1):
-            body = span(trace, 1) + span(trace, 2, failed=True)
+            body = span(trace, 1, padding_bytes=padding_bytes) + span(trace, 2, failed=True)
             await producer.send(topic, body, partition=trace % partitions)
         await producer.flush()
     finally:
@@ -368,3 +375,109 @@ async def test_rule_14_decisions_that_cannot_be_read_delay_no_partition(kafka: K
             await until(lambda: figure(service, held) == 5)
 
         assert backend.book.span_ids == {}
+
+
+async def test_rule_2_records_are_finished_one_by_one_within_a_batch(kafka: Kafka) -> None:
+    """Records of one fetch are one batch, and the commit follows each of them all the same."""
+    topic, group = await kafka.create_topic(partitions=1), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic}
+    await produce(
+        kafka, topic, [(span(1, 1), -60), (span(2, 1), -50), (span(3, 1, failed=True), -40)]
+    )
+    await produce(kafka, topic, [(span(4, 1), 0.0)])
+    async with Backend() as backend:
+        backend.hold()
+        async with serving(**where, backend=backend.grpc_endpoint, wait="5s"):
+            await until_committed(kafka, group, topic, 2)
+            assert backend.book.span_ids == {}
+            backend.release()
+            await until_committed(kafka, group, topic, 4)
+
+        assert {key(3, 1): 1} == backend.book.span_ids
+
+
+async def test_rule_4_budgets_pause_partitions_and_do_not_deadlock(kafka: Kafka) -> None:
+    """
+    Undecided data above its memory is decided early; while more than its share waits for the
+    backend, partitions pause and nothing is decided early; afterwards all goes on.
+    """
+    topic, group = await kafka.create_topic(partitions=2), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic}
+    text = SERVED.replace("    policies:", "    memory_limit_mib: 8\n    policies:")
+    wanted = await spread(kafka, topic, 2, 300, padding_bytes=100_000)
+    early = "bridge_processor_tail_sampling_early_decisions"
+    async with Backend() as backend:
+        backend.hold()
+        text = text.format(**where, backend=backend.grpc_endpoint, name="bridge", wait="1h")
+        async with serving_text(text) as service:
+            undelivered = "bridge_processor_tail_sampling_undelivered_bytes"
+            await until(lambda: figure(service, undelivered) > 4 << 20)
+            await asyncio.sleep(1.0)
+            before = figure(service, early)
+            assert before > 0
+            await asyncio.sleep(1.0)
+            assert figure(service, early) == before
+            held = "bridge_processor_tail_sampling_undecided_bytes"
+            assert figure(service, undelivered) + figure(service, held) < 16 << 20
+            backend.release()
+            await until(lambda: len(backend.book.span_ids) > 400)
+
+        assert wanted > backend.book.span_ids.keys()
+
+
+@pytest.mark.parametrize("behind_s", [-3600.0, 3600.0], ids=["an hour behind", "an hour ahead"])
+async def test_rule_5_producer_with_a_wrong_clock_harms_nobody(
+    kafka: Kafka, behind_s: float
+) -> None:
+    """Its own traces and those of its neighbours wait for their other half, and not longer."""
+    topic, group = await kafka.create_topic(partitions=1), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic, "wait": "3s"}
+    async with Backend() as backend:
+        async with serving(**where, backend=backend.grpc_endpoint):
+            began_s = time.monotonic()
+            await produce(kafka, topic, [(span(1, 1), 0.0), (span(2, 1), behind_s)])
+            await asyncio.sleep(1.0)
+            halves = [(span(1, 2, failed=True), behind_s), (span(2, 2, failed=True), 0.0)]
+            await produce(kafka, topic, halves)
+            wanted = {key(trace, number) for trace in (1, 2) for number in (1, 2)}
+            await until(lambda: wanted <= backend.book.span_ids.keys())
+            assert time.monotonic() - began_s < 15.0
+
+        assert dict.fromkeys(wanted, 1) == backend.book.span_ids
+
+
+async def test_rule_5_idle_partition_decides_by_the_wall(kafka: Kafka) -> None:
+    """The last traces of a partition that brings no more are decided, and not before their time."""
+    topic, group = await kafka.create_topic(partitions=1), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic, "wait": "3s"}
+    async with Backend() as backend:
+        async with serving(**where, backend=backend.grpc_endpoint):
+            began_s = time.monotonic()
+            await produce(kafka, topic, [(span(1, 1, failed=True), 0.0)])
+            await until(lambda: key(1, 1) in backend.book.span_ids)
+
+        assert 2.5 < time.monotonic() - began_s < 20.0
+
+
+async def test_rule_15_what_was_finished_beyond_the_commit_does_not_come_again(
+    kafka: Kafka,
+) -> None:
+    """The first record waits for the backend, later ones arrive: their islands outlive a stop."""
+    topic, group = await kafka.create_topic(partitions=1), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic, "wait": "200ms"}
+    async with Backend() as backend:
+        backend.book.answer(Answer(delay_s=60.0))
+        async with serving(**where, backend=backend.grpc_endpoint) as first:
+            await produce(kafka, topic, [(span(1, 1, failed=True), -10.0)])
+            await until(lambda: figure(first, "bridge_kafka_receiver_uncommitted_records") == 1)
+            await asyncio.sleep(1.0)
+            later = [(span(trace, 1, failed=True), 0.0) for trace in range(2, 12)]
+            await produce(kafka, topic, later)
+            await until(lambda: len(backend.book.span_ids) == 10)
+            await until(lambda: figure(first, "bridge_kafka_receiver_islands") == 1)
+            await asyncio.sleep(0.5)
+        assert (await kafka.committed(group, topic)).get(0, 0) == 0
+        async with serving(**where, backend=backend.grpc_endpoint):
+            await until_committed(kafka, group, topic, 11)
+
+        assert {key(trace, 1): 1 for trace in range(1, 12)} == backend.book.span_ids

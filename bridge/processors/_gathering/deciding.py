@@ -8,6 +8,7 @@ from bridge.processors._gathering.cache import DecisionCache
 from bridge.processors._gathering.decision import Decision, Judge
 from bridge.processors._gathering.lane import Lane, Moment
 from bridge.processors._gathering.ledger import Ledger
+from bridge.processors._gathering.oddities import Oddities
 from bridge.processors._gathering.telemetry import Telemetry, observe_many
 from bridge.processors._gathering.trace import Chunk, Trace
 from bridge.wire import is_trace_id
@@ -72,6 +73,7 @@ class Decider:
         self._ask_in_time = ask_in_time
         self._shared = telemetry.shared
         self.ledger = Ledger()
+        self._oddities = Oddities(telemetry, lambda: self.now.wall_ms / 1000)
         self.note: Note | None = None
         # What changes: the moment that is now, and how many traces are undecided.
         self.now = Moment(0.0, 0)
@@ -128,6 +130,7 @@ class Decider:
         if sampled:
             self.ledger.kept(trace.parts)
             if trace.parts:
+                self._oddities.look(trace.parts, trace.spans)
                 lane.kept.append(trace)
         else:
             self.telemetry.account.count(Column.DROPPED, trace.spans)

@@ -11,6 +11,10 @@ CAUSES = ("memory", "num_traces", "trace_size", "shutdown")
 """Why a trace is decided before its time."""
 
 
+ODDITIES = ("equal_span_id", "ends_before_start", "time")
+"""What may be odd about a sampled span; ``time``: it begins in another century."""
+
+
 def observe_many(histogram: Histogram, value: float, count: int) -> None:
     """Count *value* *count* times."""
     histogram.counts[bisect_left(histogram.bounds, value)] += count
@@ -51,6 +55,7 @@ class Telemetry:
         component = f"processors/{settings.id}@{settings.pipeline}"
         self.account = Account(settings.metrics, component, Signal.TRACES, OF_GATHERING)
         self.early = {cause: self._own("early_decisions", cause=cause) for cause in CAUSES}
+        self.odd = {oddity: self._own("odd_spans", oddity=oddity) for oddity in ODDITIES}
         self.without_id = self._own("spans_without_trace_id")
         self.replayed = self._own("replayed_records")
         self.context_ranges = self._own("context_ranges")

@@ -140,6 +140,9 @@ class FakeFactories:
                 "batch": ProcessorFactory("batch", config=Batch, create=never),
                 "filter": ProcessorFactory("filter", config=Letter, create=never),
                 "memory_limiter": ProcessorFactory("memory_limiter", config=Letter, create=never),
+                "groupbytrace": ProcessorFactory(
+                    "groupbytrace", config=Sampling, create=never, signals=traces
+                ),
                 "tail_sampling": ProcessorFactory(
                     "tail_sampling", config=Sampling, create=never, signals=traces
                 ),

@@ -52,6 +52,9 @@ def test_hints_unused_is_silent_while_references_are_wrong() -> None:
         ("batch", "otlp", "kafka", ["BR-2004"]),
         ("batch", "otlp", "'kafka', debug", []),
         ("batch, tail_sampling", "kafka", "debug", ["BR-2004"]),
+        ("batch/cap, tail_sampling", "kafka", "debug", ["BR-2004"]),
+        ("batch/cap, filter, groupbytrace", "kafka", "debug", ["BR-2004", "BR-2008"]),
+        ("groupbytrace, filter, tail_sampling", "kafka", "debug", ["BR-2011"]),
         ("batch, tail_sampling", "otlp", "debug", ["BR-2005"]),
         ("tail_sampling", "otlp, kafka", "debug", ["BR-2005"]),
         ("tail_sampling, batch", "kafka", "debug", []),
@@ -63,7 +66,10 @@ def test_hints_of_processor_order(
     processors: str, receivers: str, exporters: str, codes: list[str]
 ) -> None:
     """What stands where it does little."""
-    components = "processors: {batch: , filter: , memory_limiter: , tail_sampling: }"
+    components = (
+        "processors: {batch: , batch/cap: {send_batch_max_size: 5}, "
+        "filter: , memory_limiter: , tail_sampling: , groupbytrace: }"
+    )
     lists = f"receivers: [{receivers}], processors: [{processors}], exporters: [{exporters}]"
     pipeline = f"traces: {{{lists}}}"
 
