@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -288,7 +289,10 @@ class LaneRunner:
 
     def _pump(self, lane: Lane) -> None:
         while (chunk := lane.start_next()) is not None:
-            self._tasks[chunk] = self._group.create_task(self._deliver(lane, chunk))
+            task = self._tasks[chunk] = self._group.create_task(self._deliver(lane, chunk))
+            # A task that is cancelled before its first step runs no `finally` of its own, and what
+            # it had would be lost to a lane that goes on.
+            task.add_done_callback(partial(self._ended, lane, chunk))
         pause = lane.should_pause()
         if pause != lane.paused:
             lane.paused = pause
@@ -300,8 +304,9 @@ class LaneRunner:
         except asyncio.CancelledError:
             lane.drain()  # Nobody cancels one delivery: the lane, or everything, comes to its end.
             raise
-        finally:
-            self._tasks.pop(chunk, None)
-            lane.end(chunk)
-            if lane.frozen and not lane.closed:
-                lane.put_back(chunk)
+
+    def _ended(self, lane: Lane, chunk: Chunk, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(chunk, None)
+        lane.end(chunk)
+        if lane.frozen and not lane.closed:
+            lane.put_back(chunk)

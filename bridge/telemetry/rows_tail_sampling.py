@@ -88,6 +88,36 @@ GROUP_BY_TRACE = (
 )
 
 
+def _decisions(ours: str, own: tuple[str, ...]) -> tuple[Row, ...]:
+    """What is written to and read from a decision topic."""
+    return (
+        row(
+            ours + "decisions_written",
+            COUNTER,
+            "Decisions that the decision topic has.",
+            *own,
+        ),
+        row(
+            ours + "decisions_read",
+            COUNTER,
+            "Decisions read back from the decision topic when partitions were assigned.",
+            *own,
+        ),
+        row(
+            ours + "decisions_unread_partitions",
+            COUNTER,
+            "Assignments that began without decisions, since they could not be read in time.",
+            *own,
+        ),
+        row(
+            ours + "decision_write_failures",
+            COUNTER,
+            "Writes to the decision topic that failed; they are repeated, and what follows waits.",
+            *own,
+        ),
+    )
+
+
 def _gathering(kind: str) -> tuple[Row, ...]:
     """What a stage that gathers traces shows under a name of ours."""
     ours, own = f"bridge_processor_{kind}_", ("processor", "pipeline")
@@ -116,30 +146,7 @@ def _gathering(kind: str) -> tuple[Row, ...]:
         row(ours + "refused_spans", COUNTER, "Kept spans that were refused for good.", *own),
         row(ours + "delivery_retries", COUNTER, "Deliveries that were repeated.", *own),
         row(ours + "delivered_spans", COUNTER, "Kept spans that were delivered.", *own),
-        row(
-            ours + "decisions_written",
-            COUNTER,
-            "Decisions that the decision topic has.",
-            *own,
-        ),
-        row(
-            ours + "decisions_read",
-            COUNTER,
-            "Decisions read back from the decision topic when partitions were assigned.",
-            *own,
-        ),
-        row(
-            ours + "decisions_unread_partitions",
-            COUNTER,
-            "Assignments that began without decisions, since they could not be read in time.",
-            *own,
-        ),
-        row(
-            ours + "decision_write_failures",
-            COUNTER,
-            "Writes to the decision topic that failed; they are repeated, and what follows waits.",
-            *own,
-        ),
+        *_decisions(ours, own),
         row(
             ours + "traces_dropped_at_shutdown",
             COUNTER,

@@ -270,3 +270,21 @@ async def test_runner_freeze_gives_up_a_lane_that_was_broken_off() -> None:
         await runner.freeze([lane], Deadline.after(0.01, SystemClock()))
 
         assert (runner.frozen, lane.started) == ({}, ())
+
+
+async def test_runner_freeze_puts_back_what_had_not_begun() -> None:
+    """A delivery that is cancelled before its first step comes again when the lane goes on."""
+    handler = FakeHandler(_hold)
+    async with _running(handler) as runner:
+        lane = _open(runner)
+        runner.take(lane, [record(0)])
+        await settle()
+        runner.take(lane, [record(1)])
+        await runner.freeze([lane], Deadline.after(30.0, SystemClock()))
+        assert [chunk.first for chunk in lane.started] == [0]
+        assert runner.frozen == {ONE: lane}
+        runner.resume(lane)
+        runner.resumed(lane)
+        await settle()
+
+        assert [chunk.first for chunk in lane.started] == [0, 1]
