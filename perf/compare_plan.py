@@ -90,6 +90,5 @@ def _flat() -> Iterator[Row]:
         many = partitions == 300
         goals = (Goal(COLLECTOR, 2.0),) if many else ()
         yield Row("flat", f"gRPC {case}", PAIR if many else (BRIDGE,), goals, case)
-    for workers in (1, 2):
-        case = Case(100, connections=16, workers=workers)
-        yield Row("flat", f"gRPC {case}", (BRIDGE,), (), case)
+    case = Case(100, connections=16, workers=2)
+    yield Row("flat", f"gRPC {case}", (BRIDGE,), (), case)

@@ -131,6 +131,7 @@ async def topic(bootstrap: str, name: str, partitions: int = 12) -> AsyncIterato
         # rotel writes its whole batch as one record: the broker's limit must not cripple a peer.
         configs = {"max.message.bytes": str(16 << 20)}
         await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
+        await _wait_for_leaders(admin, name, partitions)
         yield name
         with contextlib.suppress(Exception):
             await admin.delete_topics([name])
@@ -193,6 +194,17 @@ def _take(
                 if whole and homes.setdefault(span.trace_id, partition) != partition:
                     raise LostSpan(f"trace {span.trace_id.hex()} is in two partitions")
     return count
+
+
+async def _wait_for_leaders(admin: AIOKafkaAdminClient, name: str, partitions: int) -> None:
+    """A topic that has just been made refuses writes for a moment, a large one for longer."""
+    for _ in range(100):
+        (found,) = await admin.describe_topics([name])
+        led = [one for one in found["partitions"] if one["leader"] >= 0]
+        if not found["error_code"] and len(led) == partitions:
+            return
+        await asyncio.sleep(0.1)
+    raise LostSpan(f"topic {name} has no leaders")
 
 
 async def _partitions(consumer: AIOKafkaConsumer, name: str) -> set[int]:
