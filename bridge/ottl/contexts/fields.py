@@ -45,8 +45,12 @@ def look_up(fields: Fields, segments: Segments, context: str) -> Place:
     first = segments[0]
     field = fields.get(first.name)
     if field is None:
+        from difflib import get_close_matches
+
         known = ", ".join(sorted(fields))
-        message = f"{context} has no path {first.name!r}; it has {known}"
+        near = get_close_matches(first.name, fields, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}? " if near else ""
+        message = f"{context} has no path {first.name!r}; {hint}it has {known}"
         raise OttlSyntaxError(message, offset=first.at)
     return field(segments)
 
