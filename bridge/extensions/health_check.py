@@ -7,10 +7,10 @@ The `health_check` extension: is the process alive, and does it do its work?
 
 from datetime import UTC, datetime
 
-from aiohttp import web
 from pydantic import Field, field_validator
 
 from bridge.core import ConfigError, Deadline, ExtensionFactory, Settings, Stability, State, Status
+from bridge.http1 import PageServer, Response, json_response, text_response
 from bridge.options import Options, parse_endpoint
 
 
@@ -50,7 +50,9 @@ class HealthCheck:
     def __init__(self, config: HealthCheckConfig, settings: Settings) -> None:
         self._config = config
         self._settings = settings
-        self._runner: web.AppRunner | None = None
+        pages = {"/livez": self._livez, "/readyz": self._readyz, "/healthz": self._healthz}
+        pages.setdefault(config.path, self._path)
+        self._server = PageServer(pages, settings.clock, str(settings.id))
         self._started_s = settings.clock.wall()
         endpoint = parse_endpoint(config.endpoint)
         self._host = endpoint.host or "0.0.0.0"  # noqa: S104 - as the user wrote it
@@ -63,64 +65,46 @@ class HealthCheck:
         Raises:
             ConfigError: If the address cannot be bound.
         """
-        app = web.Application()
-        app.router.add_get("/livez", self._livez)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get(self._config.path, self._path)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self.port).start()
+            self.port = await self._server.start(self._host, self.port)
         except OSError as error:
-            await self._runner.cleanup()
             raise ConfigError(
                 f"extension {self._settings.id} cannot listen on {self._config.endpoint}: "
                 f"{error.strerror or error}; set extensions.{self._settings.id}.endpoint to a free "
                 "address"
             ) from error
-        self.port = int(self._runner.addresses[0][1])
         self._settings.report(Status(State.OK))
 
     async def stop(self, deadline: Deadline) -> None:
         """Stop answering. The service stops extensions last, so a drain stays observable."""
-        del deadline  # aiohttp bounds its own clean-up; an answer takes milliseconds.
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._server.stop(deadline)
 
-    async def _livez(self, request: web.Request) -> web.Response:
-        del request
+    async def _livez(self) -> Response:
         live = self._settings.host.live()
-        return web.json_response({"status": "ok" if live else "dead"}, status=200 if live else 503)
+        return json_response(200 if live else 503, {"status": "ok" if live else "dead"})
 
-    async def _readyz(self, request: web.Request) -> web.Response:
-        del request
-        return web.json_response(self._readiness(), status=self._status())
+    async def _readyz(self) -> Response:
+        return json_response(self._status(), self._readiness())
 
-    async def _path(self, request: web.Request) -> web.Response:
-        del request
+    async def _path(self) -> Response:
         status = self._status()
         texts = self._config.response_body
         text = texts.healthy if status == 200 else texts.unhealthy
         if text:
-            return web.Response(text=text, status=status)
+            return text_response(status, text)
         up_since = datetime.fromtimestamp(self._started_s, UTC).isoformat()
         word = "Server available" if status == 200 else "Server not available"
         uptime_s = self._settings.clock.wall() - self._started_s
-        return web.json_response(
-            {"status": word, "upSince": up_since, "uptime": f"{uptime_s:.0f}s"}, status=status
+        return json_response(
+            status, {"status": word, "upSince": up_since, "uptime": f"{uptime_s:.0f}s"}
         )
 
-    async def _healthz(self, request: web.Request) -> web.Response:
-        del request
+    async def _healthz(self) -> Response:
         components = {
             name: {"status": status.state.value, "reason": status.reason, "hint": status.hint}
             for name, status in self._settings.host.statuses().items()
         }
-        return web.json_response(
-            {**self._readiness(), "components": components}, status=self._status()
-        )
+        return json_response(self._status(), {**self._readiness(), "components": components})
 
     def _status(self) -> int:
         return 200 if self._settings.host.ready() else 503

@@ -7,6 +7,18 @@ timers are `bridge.http2.Server`. Nothing here knows OTLP.
 
 from bridge.http1.limits import Http1Limits
 from bridge.http1.message import Head, Request, Response
+from bridge.http1.pages import PageServer, json_response, text_response
 from bridge.http1.protocol import Handler, Http1Protocol
 
-__all__ = ["Http1Protocol", "Handler", "Request", "Head", "Response", "Http1Limits"]
+__all__ = [
+    "Http1Protocol",
+    "Handler",
+    "Request",
+    "Head",
+    "Response",
+    "Http1Limits",
+    # A few pages for machines.
+    "PageServer",
+    "text_response",
+    "json_response",
+]

@@ -2,9 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
-
-from bridge.core import ConfigError, Deadline
+from bridge.core import ConfigError, Deadline, SystemClock
+from bridge.http1 import PageServer, Response
 from bridge.telemetry.exposition import CONTENT_TYPE, render
 from bridge.telemetry.registry import MetricRegistry
 
@@ -31,7 +30,7 @@ class MetricsServer:
         self._page = page
         self._host = host
         self.port = port
-        self._runner: web.AppRunner | None = None
+        self._server = PageServer({"/metrics": self._scrape}, SystemClock(), "metrics")
 
     async def start(self) -> None:
         """
@@ -40,31 +39,19 @@ class MetricsServer:
         Raises:
             ConfigError: If the address cannot be bound.
         """
-        app = web.Application()
-        app.router.add_get("/metrics", self._scrape)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port)
         try:
-            await site.start()
+            self.port = await self._server.start(self._host, self.port)
         except OSError as error:
-            await self._runner.cleanup()
             raise ConfigError(
                 f"cannot serve metrics on {self._host}:{self.port}: {error.strerror or error}; "
                 "set service.telemetry.metrics.address to a free address, or "
                 "service.telemetry.metrics.level to none"
             ) from error
-        address = self._runner.addresses[0]
-        self.port = int(address[1])
 
     async def stop(self, deadline: Deadline) -> None:
-        """Stop listening; answers that are being written are finished."""
-        del deadline  # aiohttp bounds its own clean-up; a scrape takes milliseconds.
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        """Stop listening; answers under way are finished until *deadline*."""
+        await self._server.stop(deadline)
 
-    async def _scrape(self, request: web.Request) -> web.Response:
-        del request
+    async def _scrape(self) -> Response:
         shown = self._metrics if self._page is None else await self._page()
-        return web.Response(body=render(shown), headers={"Content-Type": CONTENT_TYPE})
+        return Response(200, ((b"content-type", CONTENT_TYPE.encode()),), render(shown))

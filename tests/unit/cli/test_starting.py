@@ -24,7 +24,7 @@ service:
 HEAVY = frozenset(
     (
         # Command lines, colours, languages, schemas: for verbs at a terminal.
-        *("cyclopts", "rich", "pygments", "lark", "jsonschema"),
+        *("cyclopts", "rich", "pygments", "lark", "jsonschema", "aiohttp"),
         # The demo's broker and clients.
         *("confluent_kafka", "grpc", "grpclib", "opentelemetry.sdk", "bridge.testing"),
         # Components that this configuration does not have, and what only they need.
