@@ -26,6 +26,7 @@ from bridge.kafka.closing import is_cancelled_from_outside
 from bridge.kafka.evictions import Evictions
 from bridge.kafka.fetched import read_by_ourselves
 from bridge.kafka.presence import missing_topics
+from bridge.kafka.reconnecting import pace_connections
 
 log = structlog.get_logger()
 
@@ -143,6 +144,7 @@ class ConsumerClient:
             enable_auto_commit=False,
         )
         read_in_chunks()
+        pace_connections(self._consumer._client)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await self._consumer.start()
         read_by_ourselves(self._consumer._fetcher)

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from bridge.core import Clock
 from bridge.kafka.courier import Courier, to_outcome
+from bridge.kafka.reconnecting import pace_connections
 from bridge.kafka.record_batch import RecordBatch
 
 Acks = Literal["all", 1, 0]
@@ -76,6 +77,7 @@ class RawProducer:
             max_request_size=_UNBOUNDED_BATCH,
             request_timeout_ms=round(request_timeout_s * 1000),
         )
+        pace_connections(self._inner.client)
         self._courier = Courier(self._inner, -1 if acks == "all" else acks, request_timeout_s)
         # What changes: why to replace it, who is to be told, and what is under way.
         self.doubt = ""

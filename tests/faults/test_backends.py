@@ -48,7 +48,7 @@ def _waits(attempts: list[Attempt]) -> list[float]:
     return waits
 
 
-@pytest.mark.parametrize("form", [pytest.param("grpc", marks=pytest.mark.quick), "seconds", "date"])
+@pytest.mark.parametrize("form", ["grpc", "seconds", "date"])
 @pytest.mark.faults("F17")
 async def test_throttling_backend_is_asked_again_after_its_hint(
     scene: Callable[..., Scene], form: str

@@ -101,7 +101,6 @@ async def test_stopped_ingest_delays_only(scene: Callable[..., Scene]) -> None:
         await s.settle()
 
 
-@pytest.mark.quick
 @pytest.mark.faults("F44")
 async def test_sigterm_at_load_drains_both_sides(scene: Callable[..., Scene]) -> None:
     """Clients hear no lasting error, nothing is written twice, and both end with 0."""

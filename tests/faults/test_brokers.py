@@ -158,7 +158,6 @@ async def test_leaders_that_move_keep_order(scene: Callable[..., Scene]) -> None
     assert probe.disorder(s.records) == []
 
 
-@pytest.mark.quick
 @pytest.mark.faults("F9")
 async def test_too_few_replicas_are_never_answered_ok(scene: Callable[..., Scene]) -> None:
     """min.insync.replicas of 2 and one replica left: refused with a hint, then all is well."""

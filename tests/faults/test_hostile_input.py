@@ -209,7 +209,6 @@ def _field(number: int, payload: bytes) -> bytes:
     return bytes([number << 3 | 2]) + _varint(len(payload)) + payload
 
 
-@pytest.mark.quick
 @pytest.mark.faults("F25")
 async def test_malformed_protobuf_is_a_lasting_refusal(scene: Callable[..., Scene]) -> None:
     """Random bytes, a cut varint, a wrong wire type: INVALID_ARGUMENT and 400."""
@@ -244,7 +243,6 @@ async def test_deep_nesting_ends_no_process(scene: Callable[..., Scene]) -> None
         assert by_grpc == INVALID_ARGUMENT
 
 
-@pytest.mark.quick
 @pytest.mark.faults("F27")
 async def test_decompression_bombs_stay_within_the_cap(scene: Callable[..., Scene]) -> None:
     """A GiB of zeros as gzip in one member and in many, and as zstd with a huge window."""
@@ -259,7 +257,6 @@ async def test_decompression_bombs_stay_within_the_cap(scene: Callable[..., Scen
             assert await target.call(bomb, encoding) in (RESOURCE_EXHAUSTED, INVALID_ARGUMENT)
 
 
-@pytest.mark.quick
 @pytest.mark.faults("F28")
 async def test_object_bomb_is_counted_without_objects(scene: Callable[..., Scene]) -> None:
     """Two million empty messages in 4 MiB cost no memory, and honest clients little time."""
@@ -274,7 +271,6 @@ async def test_object_bomb_is_counted_without_objects(scene: Callable[..., Scene
         assert set(codes) == {RESOURCE_EXHAUSTED}
 
 
-@pytest.mark.quick
 @pytest.mark.faults("F29")
 async def test_oversize_is_refused_by_its_declaration(scene: Callable[..., Scene]) -> None:
     """4 GiB by the prefix, 10 GiB by Content-Length, and chunks without end."""

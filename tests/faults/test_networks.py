@@ -46,7 +46,6 @@ async def test_slow_and_uneven_network_loses_nothing(scene: Callable[..., Scene]
     assert s.clients.lasting == []
 
 
-@pytest.mark.quick
 @pytest.mark.faults("F22")
 async def test_black_hole_to_one_broker_is_found_by_timeouts(
     scene: Callable[..., Scene],
@@ -155,6 +154,7 @@ async def test_half_open_brokers_are_found_by_timeouts(scene: Callable[..., Scen
     assert back_s < 25.0
 
 
+@pytest.mark.quick
 @pytest.mark.faults("F23")
 async def test_resets_of_all_broker_connections_are_mended(scene: Callable[..., Scene]) -> None:
     """Every connection to Kafka is reset each half second for 6 s, with no storm of new ones."""
