@@ -41,15 +41,15 @@ class ActivityBudget:
         if self._controls > allowed + self.useful * limits.control_frames_per_useful_frame:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many control frames")
 
-    def reset(self, now: float) -> None:
+    def reset(self, now: float, weight: int = 1) -> None:
         """
-        Count a stream that ended before its answer.
+        Count a stream that ended before its answer, *weight* times.
 
         Raises:
             ConnectionFault: ENHANCE_YOUR_CALM, over the limit.
         """
         self._roll(now)
-        self._resets += 1
+        self._resets += weight
         if self._resets > self._limits.resets_max_per_10s:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many resets")
 

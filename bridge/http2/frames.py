@@ -72,12 +72,17 @@ class ConnectionFault(Exception):
 
 
 class StreamFault(Exception):
-    """The peer broke one stream's rules: RST_STREAM with *code*; its neighbours go on."""
+    """
+    The peer broke one stream's rules: RST_STREAM with *code*; its neighbours go on.
 
-    def __init__(self, stream_id: int, code: ErrorCode, reason: str) -> None:
+    `weight` says for how many resets it counts: more than one if finding out was dear.
+    """
+
+    def __init__(self, stream_id: int, code: ErrorCode, reason: str, weight: int = 1) -> None:
         super().__init__(reason)
         self.stream_id = stream_id
         self.code = code
+        self.weight = weight
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:

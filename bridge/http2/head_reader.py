@@ -154,6 +154,8 @@ class HeadReader:
                 stream_id,
                 ErrorCode.ENHANCE_YOUR_CALM,
                 f"header list of {list_bytes} bytes, allowed are {self._list_bytes_max}",
+                # One byte of a block may stand for 4 KiB: decoding it costs more than sending it.
+                max(1, list_bytes // (2 * self._list_bytes_max)),
             )
 
 

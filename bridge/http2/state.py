@@ -374,7 +374,7 @@ class ConnectionState:
             self._finish(stream)
 
     def _on_stream_fault(self, fault: StreamFault) -> None:
-        self.budget.reset(self.now)
+        self.budget.reset(self.now, fault.weight)
         stream = self.registry.open.get(fault.stream_id)
         self.sender.out.append(rst_stream(fault.stream_id, fault.code))
         if stream is not None:

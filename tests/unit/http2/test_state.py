@@ -1,6 +1,7 @@
 """One connection: bytes in, requests and bytes out."""
 
 import pytest
+from hpack import Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -421,3 +422,27 @@ def test_response_without_a_body_is_one_frame() -> None:
     state.respond(stream, Response(b"\x88"))
 
     assert [(each.kind, each.flags) for each in read(state)] == [(HEADERS, ENDED)]
+
+
+def test_header_list_too_large_resets_its_stream() -> None:
+    """Somebody's long cookie costs one call; its neighbours and the connection go on."""
+    state, _ = connect(Http2Limits(header_list_bytes_max=2000, resets_max_per_10s=10))
+    for number in range(8):
+        state.receive(headers(2 * number + 1, (b"cookie", b"x" * 3000), flags=ENDED))
+
+    assert state.fault is None
+    assert [sent.code for sent in read(state)] == [ErrorCode.ENHANCE_YOUR_CALM] * 8
+    (stream,) = state.receive(headers(101, flags=ENDED))
+    assert stream.id == 101
+
+
+def test_header_lists_that_unfold_end_the_connection() -> None:
+    """Each byte refers to the same large field: the second of such blocks is the last."""
+    state, _ = connect(Http2Limits(header_list_bytes_max=2000, resets_max_per_10s=10))
+    block = Encoder().encode([(":method", "POST"), ("x-bomb", "b" * 3_000)])
+    state.receive(headers(1, flags=ENDED, block=bytes(block)))
+    for stream_id in (3, 5):
+        state.receive(headers(stream_id, flags=ENDED, block=b"\x83" + b"\xbe" * 10))
+
+    assert state.fault is not None
+    assert state.fault.code is ErrorCode.ENHANCE_YOUR_CALM
