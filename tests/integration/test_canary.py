@@ -60,6 +60,14 @@ def sasl(how: str = "sasl") -> dict[str, Any]:
     return {how: {"mechanism": "PLAIN", **section} if how == "sasl" else section}
 
 
+def sampling(**connection: Any) -> dict[str, Any]:
+    """A sampler that writes down what it decides."""
+    return {
+        "policies": [{"name": "all", "type": "always_sample"}],
+        "decision_topic": {"brokers": [DEAD], "topic": "decisions", **connection},
+    }
+
+
 RUNS: dict[str, Any] = {
     "receivers": {
         "otlp": {
@@ -75,6 +83,7 @@ RUNS: dict[str, Any] = {
         },
         "kafka": {"brokers": [DEAD], "auth": sasl()},
     },
+    "processors": {"tail_sampling": sampling(auth=sasl())},
     "exporters": {
         "kafka": {
             "brokers": [DEAD],
@@ -106,7 +115,11 @@ RUNS: dict[str, Any] = {
         },
         "pipelines": {
             "traces/in": {"receivers": ["otlp"], "exporters": ["kafka", "otlp_http"]},
-            "traces/out": {"receivers": ["kafka"], "exporters": ["otlp", "otlp_http"]},
+            "traces/out": {
+                "receivers": ["kafka"],
+                "processors": ["tail_sampling"],
+                "exporters": ["otlp", "otlp_http"],
+            },
         },
     },
 }
@@ -121,6 +134,7 @@ FAILS: dict[str, Any] = {
         },
         "kafka": {"brokers": [DEAD], "auth": sasl("plain_text"), "tls": pem()},
     },
+    "processors": {"tail_sampling": sampling(auth=sasl("plain_text"), tls=pem())},
     "exporters": {
         "kafka": {"brokers": [DEAD], "auth": sasl("plain_text"), "tls": pem()},
         "otlp": {"endpoint": DEAD, "tls": pem()},
@@ -135,7 +149,11 @@ FAILS: dict[str, Any] = {
         "telemetry": {"logs": {"level": "debug"}},
         "pipelines": {
             "traces/in": {"receivers": ["otlp"], "exporters": ["kafka", "otlp"]},
-            "traces/out": {"receivers": ["kafka"], "exporters": ["otlp_http"]},
+            "traces/out": {
+                "receivers": ["kafka"],
+                "processors": ["tail_sampling"],
+                "exporters": ["otlp_http"],
+            },
         },
     },
 }
@@ -358,6 +376,7 @@ async def test_configuration_that_cannot_start_tells_no_secret(tmp_path: Path) -
     """PEM texts that are none, hashes of unknown kinds: each is named, none is shown."""
     for kind, component in (
         *(("receivers", name) for name in FAILS["receivers"]),
+        *(("processors", name) for name in FAILS["processors"]),
         *(("exporters", name) for name in FAILS["exporters"]),
         *(("extensions", name) for name in FAILS["extensions"]),
     ):

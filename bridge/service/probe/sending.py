@@ -6,10 +6,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from bridge.core import (
     Batch,
     Clock,
     ComponentId,
+    ConfigError,
     Deadline,
     DeliveryError,
     Denied,
@@ -244,7 +247,12 @@ def _exporter(entrance: Entrance, wanted: Wanted, clock: Clock) -> Exporter:
         "timeout": format_duration(wanted.timeout_s),
         "retry_on_failure": RetryOnFailure(enabled=False),
     }
-    if entrance.protocol == "grpc":
-        return OtlpExporter(OtlpOptions(endpoint=entrance.address, **common), settings, signals)
-    options = OtlpHttpOptions(traces_endpoint=entrance.address, **common)
-    return OtlpHttpExporter(options, settings, signals)
+    try:
+        if entrance.protocol == "grpc":
+            grpc = OtlpOptions(endpoint=entrance.address, **common)
+            return OtlpExporter(grpc, settings, signals)
+        http = OtlpHttpOptions(traces_endpoint=entrance.address, **common)
+    except ValidationError as error:  # A receiver at port 0 for one: nobody knows which it got.
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise ConfigError(f"cannot send to {entrance.address}: {reason}") from error
+    return OtlpHttpExporter(http, settings, signals)
