@@ -11,6 +11,7 @@ import io
 import os
 import re
 import signal
+import tarfile
 from asyncio.subprocess import PIPE, STDOUT, create_subprocess_exec
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -339,6 +340,17 @@ def output_in_process(capfd: pytest.CaptureFixture[str], *arguments: str) -> str
     return f"{out}{err}\n{code}"
 
 
+def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """What is in the files of *folder*, and in the archives among them."""
+    for file in filter(Path.is_file, folder.rglob("*")):
+        yield file.name, file.read_bytes()
+        if tarfile.is_tarfile(file):
+            with tarfile.open(file) as archive:
+                for member in archive:
+                    part = archive.extractfile(member)
+                    yield f"{file.name}: {member.name}", part.read() if part else b""
+
+
 def test_verbs_are_found() -> None:
     """Also those that stand below another."""
     assert {("validate",), ("config", "show"), ("dlq", "list")} <= set(VERBS)
@@ -346,17 +358,27 @@ def test_verbs_are_found() -> None:
 
 @pytest.mark.parametrize("verb", VERBS, ids="-".join)
 def test_no_verb_tells_a_secret(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], verb: tuple[str, ...]
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    verb: tuple[str, ...],
 ) -> None:
-    """Each, in text and in JSON, with what runs and with what cannot start."""
+    """Each, in text, in JSON and in files, with what runs and with what cannot start."""
     if verb in ENDLESS:
         pytest.skip("looked at while it runs, below")
+    folder = tmp_path / "written"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     for name, config in CONFIGS.items():
         file = tmp_path / f"{name}.yaml"
         file.write_text(text_of(config))
         for more in ((), ("--output", "json")):
             text = output_in_process(capfd, *verb, "--config", str(file), *more)
             assert CANARY not in text, text
+    for written, content in contents(folder):
+        assert CANARY.encode() not in content, written
+    if verb == ("bundle",):
+        assert any(folder.iterdir())
 
 
 def test_value_of_the_command_line_is_not_told(
