@@ -27,10 +27,10 @@ from tests.faults.watch import CommitWatch, Stored, early_commits, uncommitted_a
 from tests.kafka_client import Kafka
 from tests.kafka_server import free_port
 
-DECISION_WAIT_S = 3.0
+DECISION_WAIT_S = 4.0
 TICK_S = 0.1
 NEW_TRACES = 2
-SECOND_HALF_S = (0.2, 2.0)
+SECOND_HALF_S = (0.2, 1.5)
 JOIN_TIMEOUT_S = 40.0
 
 SAMPLING: dict[str, Any] = {

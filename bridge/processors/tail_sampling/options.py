@@ -25,7 +25,7 @@ class DecisionCacheOptions(Options):
 class DecisionTopicOptions(ClientConfig):
     """Section ``decision_topic``: a Kafka topic with what was decided, read back on assignment."""
 
-    topic: str = Field(min_length=1, max_length=249, pattern=r"[a-zA-Z0-9._-]+")
+    topic: str = Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     """The topic; its partitions are those of the topic that traces are read from."""
 
     create: bool = True
@@ -42,6 +42,14 @@ class DecisionTopicOptions(ClientConfig):
 
     read_timeout: Duration = Field(default=20.0, gt=0)
     """Seconds for reading them; afterwards the partition begins without, counted and logged."""
+
+    @model_validator(mode="after")
+    def _outlives_us(self) -> Self:
+        if "embedded" in self.brokers:
+            raise ValueError(
+                "brokers: the embedded broker ends with this process, and its decisions with it"
+            )
+        return self
 
 
 class TailSamplingOptions(Options):

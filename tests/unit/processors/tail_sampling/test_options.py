@@ -186,3 +186,31 @@ def test_options_policies_are_required_and_may_be_empty() -> None:
     with pytest.raises(ValidationError):
         TailSamplingOptions.model_validate({})
     assert read(policies=[]).policies == ()
+
+
+@pytest.mark.parametrize(
+    ("section", "reason"),
+    [
+        ({"topic": "bad topic"}, "topic"),
+        ({"topic": "decisions", "brokers": ["embedded"]}, "ends with this process"),
+        ({"topic": "decisions", "time_span": 0}, "time_span"),
+        ({}, "topic"),
+    ],
+)
+def test_options_decision_topic_that_cannot_work_is_refused(
+    section: dict[str, object], reason: str
+) -> None:
+    """A name that is none, or a broker that keeps nothing."""
+    with pytest.raises(ValueError, match=reason):
+        TailSamplingOptions.model_validate({"policies": [], "decision_topic": section})
+
+
+def test_options_decision_topic_keeps_ten_minutes() -> None:
+    """Late spans are rarely later, and the caches have room for as much."""
+    options = TailSamplingOptions.model_validate(
+        {"policies": [], "decision_topic": {"topic": "decisions"}}
+    )
+
+    assert options.decision_topic is not None
+    assert options.decision_topic.time_span == 600.0
+    assert options.decision_topic.create
