@@ -11,7 +11,7 @@ from cyclopts.exceptions import CycloptsError
 from bridge import __version__
 from bridge.cli.exit_codes import EXIT_OK, EXIT_USAGE, exit_code
 from bridge.cli.output import Output, print_failure
-from bridge.core import BridgeError, Denied
+from bridge.core import BridgeError, Denied, Unavailable
 
 _VERBS = (
     ("init", "bridge.cli.init:init", "Write a commented configuration to begin with."),
@@ -48,6 +48,9 @@ _VERBS = (
     ("test", "bridge.cli.test_:test_", "Run the test cases of a configuration."),
 )
 """Name, where the verb is, and a line of help; a verb that is not installed is left out."""
+
+
+_LOOK = "otlp-bridge doctor --config FILE looks for the reason"
 
 
 def build_app() -> cyclopts.App:
@@ -89,8 +92,7 @@ def dispatch(arguments: Sequence[str]) -> int:
         print_failure(str(error), "try: otlp-bridge --help", output)
         return EXIT_USAGE
     except BridgeError as error:
-        hint = error.hint if isinstance(error, Denied) else ""
-        print_failure(str(error), hint, output)
+        print_failure(str(error), _advice(error), output)
         return exit_code(error)
     except BrokenPipeError:
         # Whoever read the output has gone, as `head` does: that is no failure. Python would
@@ -98,6 +100,13 @@ def dispatch(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     return result if isinstance(result, int) else EXIT_OK
+
+
+def _advice(error: BridgeError) -> str:
+    """What mends *error*; who is not let in is helped by whoever looks at each step of it."""
+    if isinstance(error, Denied):
+        return error.hint
+    return _LOOK if isinstance(error, Unavailable) else ""
 
 
 def _wanted_output(arguments: Sequence[str]) -> Output:

@@ -9,7 +9,7 @@ from typing import Any
 import cyclopts
 
 from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_OK, EXIT_UNAVAILABLE
-from bridge.cli.loading import Config, Set, load_or_print
+from bridge.cli.loading import Config, Set, load_or_print, quiet_logs
 from bridge.cli.output import Output, print_json
 from bridge.config import LoadedConfig
 from bridge.core import ComponentId, ConfigError, Malformed, Refused
@@ -95,6 +95,7 @@ def list_(
     loaded = load_or_print(config, set_, output)
     if loaded is None:
         return EXIT_CONFIG
+    quiet_logs()
     found = asyncio.run(_read(_target(loaded, receiver), limit))
     if output == "json":
         print_json([_summary(filed) for filed in found])
@@ -137,6 +138,7 @@ def show(
     loaded = load_or_print(config, set_, output)
     if loaded is None:
         return EXIT_CONFIG
+    quiet_logs()
     filed = asyncio.run(_read_one(_target(loaded, receiver), where))
     details = _summary(filed) | _content(filed)
     if output == "json":
@@ -185,6 +187,7 @@ def replay(
     loaded = load_or_print(config, set_, output)
     if loaded is None:
         return EXIT_CONFIG
+    quiet_logs()
     wanted = [Place.parse(place) for place in places]
     outcomes = asyncio.run(_replay(_target(loaded, receiver), wanted, hasher))
     failed = [outcome for outcome in outcomes if outcome["error"]]
@@ -229,6 +232,7 @@ def skip(
     loaded = load_or_print(config, set_, output)
     if loaded is None:
         return EXIT_CONFIG
+    quiet_logs()
     target = _target(loaded, receiver)
     asyncio.run(
         write_skip(target.connection, target.group, where.topic, where.partition, where.offset)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from bridge.cli.exit_codes import EXIT_CONFIG, EXIT_OK
 from bridge.cli.kafka_receivers import one_group_of
-from bridge.cli.loading import Config, Set, load_or_print
+from bridge.cli.loading import Config, Set, load_or_print, quiet_logs
 from bridge.cli.output import Output, print_json
 from bridge.cli.progress import Progress
 from bridge.cli.rehearsed import as_json, as_lines
@@ -88,6 +88,7 @@ def rehearse(
     in_force = load_or_print(current, None, output) if current else None
     if loaded is None or (current and in_force is None):
         return EXIT_CONFIG
+    quiet_logs()
     name, candidate = one_sampler(loaded, processor)
     source = _source(loaded, receiver, from_topic or ())
     beside = one_sampler(in_force, processor)[1] if in_force is not None else None

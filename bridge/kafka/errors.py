@@ -6,6 +6,7 @@ Three questions decide: may the same bytes be sent again (`Unavailable`), is it 
 is taken as `Unavailable`: data is kept and tried again rather than dropped on a guess.
 """
 
+import re
 import ssl
 
 import aiokafka.errors as kafka
@@ -24,6 +25,10 @@ _NOT_SUPPORTED = (
     kafka.UnsupportedForMessageFormatError,
     kafka.UnsupportedCodecError,
 )
+
+_BOOTSTRAP = re.compile(r"Unable to bootstrap from (\[.*\])")
+_HOST = re.compile(r"\('([^']+)', (\d+),")
+"""The library shows its own tuples there."""
 
 _ANY_BROKER = "HOST:9092"
 _NO_GROUP = "GROUP"
@@ -126,6 +131,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return "no answer in time"
     text = " ".join(str(error).split()) or type(error).__name__
+    if (unreached := _BOOTSTRAP.search(text)) is not None:
+        brokers = ", ".join(f"{host}:{port}" for host, port in _HOST.findall(unreached[1]))
+        text = f"no broker lets us in at {brokers}"
     if isinstance(error, kafka.UnsupportedSaslMechanismError):
         text = "the SASL mechanism is not enabled"
     return "; ".join((text, *getattr(error, "__notes__", ())))

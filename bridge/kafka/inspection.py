@@ -149,10 +149,10 @@ async def _inspect(
 ) -> ClusterFacts:
     names = set(topics)
     if patterns:
-        everything = await _ask(client, RightsRequest(None), MetadataRequest(None, False))
+        everything = await ask(client, RightsRequest(None), MetadataRequest(None, False))
         found = (entry[1] for entry in everything.topics)
         names |= {name for name in found if any(one.match(name) for one in patterns)}
-    answer = await _ask(client, RightsRequest(sorted(names)), MetadataRequest(sorted(names), False))
+    answer = await ask(client, RightsRequest(sorted(names)), MetadataRequest(sorted(names), False))
     there = {facts.name: facts for facts in map(_topic, answer.topics) if facts.name in names}
     settings = await _settings(client, [one.name for one in there.values() if one.partitions])
     return ClusterFacts(
@@ -169,8 +169,13 @@ async def _inspect(
     )
 
 
-async def _ask(client: AIOKafkaClient, request: Any, older: Any = None, node: Any = None) -> Any:
-    """The answer to *request*, or to *older* from brokers that do not know it."""
+async def ask(client: AIOKafkaClient, request: Any, older: Any = None, node: Any = None) -> Any:
+    """
+    The answer to *request*, or to *older* from brokers that do not know it.
+
+    Raises:
+        IncompatibleBrokerVersion: If they do not know it and there is no older form.
+    """
     if node is None:
         node = client.get_random_node()
         if node is None:
@@ -213,7 +218,7 @@ async def _settings(client: AIOKafkaClient, names: list[str]) -> dict[str, dict[
     if not names:
         return {}
     request = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, list(SETTINGS)) for name in names])
-    answer = await _ask(client, request)
+    answer = await ask(client, request)
     return {
         resource[3]: {entry[0]: entry[1] or "" for entry in resource[4]}
         if kafka.for_code(resource[0]) is kafka.NoError
@@ -246,7 +251,7 @@ async def _describe_group(client: AIOKafkaClient, name: str) -> Any:
         try:
             node = await client.coordinator_lookup(_GROUP_COORDINATOR, name)
             request, older = GroupRightsRequest(name), DescribeGroupsRequest([name])
-            entry = (await _ask(client, request, older, node)).groups[0]
+            entry = (await ask(client, request, older, node)).groups[0]
             error = kafka.for_code(entry[0])
             if error is kafka.NoError:
                 return entry
@@ -260,7 +265,7 @@ async def _describe_group(client: AIOKafkaClient, name: str) -> Any:
 
 async def _idempotence_refused(client: AIOKafkaClient) -> bool:
     # A producer id that nobody uses costs the cluster nothing: it is a number from a block.
-    answer = await _ask(client, InitProducerIdRequest(None, 0))
+    answer = await ask(client, InitProducerIdRequest(None, 0))
     return kafka.for_code(answer.error_code) in (
         kafka.ClusterAuthorizationFailedError,
         kafka.TransactionalIdAuthorizationFailed,

@@ -85,3 +85,12 @@ def test_missing_acl_asks_for_no_more_than_was_tried() -> None:
     assert isinstance(reading, Denied)
     assert "--operation Write --operation Describe" in writing.hint
     assert "--operation Read --operation Describe" in reading.hint
+
+
+def test_brokers_that_let_nobody_in_are_named_as_people_write_them() -> None:
+    """Not as the tuples of a library."""
+    family = "<AddressFamily.AF_UNSPEC: 0>"
+    text = f"Unable to bootstrap from [('kafka-1', 9092, {family}), ('::1', 9093, {family})]"
+    mapped = map_kafka_error(kafka.KafkaConnectionError(text), what="look")
+
+    assert str(mapped) == "cannot look: no broker lets us in at kafka-1:9092, ::1:9093"

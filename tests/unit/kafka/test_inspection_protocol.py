@@ -1,6 +1,9 @@
 """The rights in a broker's answer."""
 
-from bridge.kafka.inspection import sorted_partitions
+import aiokafka.errors as kafka
+import pytest
+
+from bridge.kafka.inspection import ask, sorted_partitions
 from bridge.kafka.inspection_protocol import (
     GroupRightsRequest,
     RightsRequest,
@@ -35,3 +38,33 @@ def test_partitions_are_read_from_either_version() -> None:
 
     assert sorted_partitions(new) == sorted_partitions(old)
     assert [(one.partition, one.in_sync) for one in sorted_partitions(new)] == [(0, 2), (1, 1)]
+
+
+class OldBroker:
+    """A client of brokers that know no request of the new versions."""
+
+    def __init__(self, refusal: Exception) -> None:
+        self.refusal = refusal
+        self.asked: list[object] = []
+
+    def get_random_node(self) -> int:
+        return 1
+
+    async def send(self, node: int, request: object) -> str:
+        self.asked.append(request)
+        if isinstance(request, RightsRequest):
+            raise self.refusal
+        return "answer"
+
+
+@pytest.mark.parametrize(
+    "refusal", [NotImplementedError("no version"), kafka.IncompatibleBrokerVersion("old")]
+)
+async def test_old_brokers_are_asked_in_their_own_version(refusal: Exception) -> None:
+    """Without the rights, which they cannot tell; what has no older form is an error."""
+    client = OldBroker(refusal)
+
+    assert await ask(client, RightsRequest([]), "older") == "answer"
+    assert client.asked[1] == "older"
+    with pytest.raises(kafka.IncompatibleBrokerVersion):
+        await ask(client, RightsRequest([]))
