@@ -121,6 +121,7 @@ async def test_page_shows_a_bridge_under_load(kafka: Kafka, tmp_path: Path) -> N
         await page.until("/dlq skip/.test(document.getElementById('troubles').innerText)")
         await page.until("document.getElementById('letters').innerText.includes('Malformed')")
         await page.until("latest.tail_sampling.decided.sampled > 0")
+        await page.until("document.querySelectorAll('#sampling polyline').length === 2")
         await page.until("latest.receivers.find(r => r.id === 'otlp').accepted_per_s > 0")
 
         if PICTURES:  # Curves that go somewhere.

@@ -15,6 +15,9 @@ SAMPLES_MAX = 150
 RATE_SAMPLES = 5
 """A rate is taken over so many steps: long enough to be steady, short enough to be now."""
 
+POLICIES_MAX = 24
+"""Policies that have a plot of their own; the table has them all."""
+
 ITEMS = ("spans", "metric_points", "log_records")
 
 Key = tuple[str, str]
@@ -86,7 +89,17 @@ class History:
             shown[name] = [round(Rates(one, two).of("decided", word), 3) for one, two in pairs]
         for name in samples[-1].levels if samples else ():
             shown[name] = [round(two.levels.get(name, 0.0), 3) for _, two in pairs]
-        return {"times": [round(two.wall_s, 3) for _, two in pairs], "series": shown}
+        policies = (
+            [whose for what, whose in samples[-1].counts if what == "sampled"] if samples else []
+        )
+        return {
+            "times": [round(two.wall_s, 3) for _, two in pairs],
+            "series": shown,
+            "sampled_per_s_by_policy": {
+                policy: [round(Rates(one, two).of("sampled", policy), 3) for one, two in pairs]
+                for policy in policies[:POLICIES_MAX]
+            },
+        }
 
 
 class Rates:

@@ -2,7 +2,7 @@
 
 from bridge.core import View
 from bridge.extensions.admin.figures import FigureBook
-from bridge.extensions.admin.history import SAMPLES_MAX, History, counts_of, levels_of
+from bridge.extensions.admin.history import POLICIES_MAX, SAMPLES_MAX, History, counts_of, levels_of
 from bridge.testing import ManualClock
 
 
@@ -86,3 +86,23 @@ def test_counts_and_levels_name_what_they_are_of() -> None:
 
     assert counts_of(book)["records", "t/3"] == 5
     assert levels_of(book)["lag_records"] == 7
+
+
+async def test_plots_show_what_each_policy_sampled() -> None:
+    """Only what it sampled, summed over processes, and no more policies than can be drawn."""
+    clock = ManualClock()
+    history = History(clock)
+    name = "otelcol_processor_tail_sampling_count_traces_sampled"
+    for count in (0, 8):
+        rows = [
+            (name, "counter", "", (), {"policy": f"p{number}", "sampled": word}, count)
+            for number in range(POLICIES_MAX + 1)
+            for word in ("true", "false")
+        ]
+        history.add([View(worker, rows, {}, []) for worker in (0, 1)])
+        await clock.advance(2)
+
+    shown = history.plots()["sampled_per_s_by_policy"]
+
+    assert len(shown) == POLICIES_MAX
+    assert shown["p0"] == [8.0]
