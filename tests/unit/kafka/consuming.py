@@ -45,6 +45,7 @@ class FakeClient:
     committed_offsets: dict[TopicPartition, Committed] = field(default_factory=dict)
     broken: str = ""
     generation: int = 1
+    has_twin: bool = False
 
     async def poll(
         self, partitions: Iterable[TopicPartition], timeout_s: float, records_max: int
