@@ -32,6 +32,10 @@ def pace_connections(
         if now_s() < until_s and not _connected(client, node_id, options.get("group")):
             return None
         found = await connect(node_id, **options)
+        if found is not None and _is_closed(found):
+            # It was reset, and nobody has read that yet: writing to it raises what ends routines.
+            found.close()
+            found = None
         if found is not None:
             pauses.pop(node_id, None)
         else:
@@ -40,6 +44,11 @@ def pace_connections(
         return found
 
     client._get_conn = get_conn
+
+
+def _is_closed(connection: Any) -> bool:
+    writer = getattr(connection, "_writer", None)
+    return writer is not None and writer.transport.is_closing()
 
 
 def _connected(client: Any, node_id: Any, group: Any) -> bool:

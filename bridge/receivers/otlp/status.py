@@ -13,6 +13,10 @@ _MESSAGE_CHARS_MAX: Final = 1_024
 _TYPE_PREFIX: Final = "type.googleapis.com/google.rpc."
 
 
+_RETRY_AFTER_S = 1.0
+"""Seconds after which a sender that nobody answered in time is asked to come back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
@@ -99,7 +103,11 @@ def fault() -> Verdict:
 def expired() -> Verdict:
     """What a sender is told when nobody behind us answered in time."""
     return Verdict(
-        Code.UNAVAILABLE, 503, "not acknowledged in time; the data may arrive twice", "expired"
+        Code.UNAVAILABLE,
+        503,
+        "not acknowledged in time; the data may arrive twice",
+        "expired",
+        _RETRY_AFTER_S,
     )
 
 

@@ -10,6 +10,17 @@ class Connection:
 
     def __init__(self) -> None:
         self.is_open = True
+        self.closed = False
+        self.is_reset = False
+        self._writer = self.transport = self
+
+    def is_closing(self) -> bool:
+        """Whether the peer is gone."""
+        return self.is_reset
+
+    def close(self) -> None:
+        """Forget it."""
+        self.is_open, self.closed = False, True
 
     def connected(self) -> bool:
         """Whether it is open."""
@@ -92,3 +103,15 @@ async def test_broker_that_is_back_begins_anew() -> None:
         time.now_s += 0.11
 
     assert len(client.attempts) == attempts + 2
+
+
+async def test_connection_that_was_reset_is_not_written_to() -> None:
+    """Its end was not read yet, so it looks connected; writing would raise."""
+    client, time = paced()
+    made = await client._get_conn(1, group=0)
+    made.is_reset = True
+
+    assert await client._get_conn(1, group=0) is None
+    assert made.closed
+    time.now_s += PAUSE_MAX_S
+    assert await client._get_conn(1, group=0) not in (None, made)
