@@ -33,6 +33,7 @@ demo: .venv/.set-up
 test: .venv/.set-up
 	@tools/set-up kafka
 	$(PYTEST) -n 2 --dist loadfile --ignore=tests/faults $(TESTS) $(ARGS)
+	$(if $(filter tests,$(TESTS)),$(PYTEST) tests/faults)
 
 faults: .venv/.set-up
 	@tools/set-up kafka
