@@ -21,6 +21,8 @@ _TLS_HELLO: Final = b"\x16\x03"
 _NO_HEAD: Final = Head(b"GET", b"", (), "1.1")
 _LENGTH_NAME_BYTES: Final = len(b"content-length")
 _CHUNK_OVERHEAD_PER_BYTE: Final = 8
+_LINE_FRAME_BYTES: Final = len(b"  HTTP/1.1\r\n\r\n")
+_FIELD_FRAME_BYTES: Final = len(b": \r\n")
 """A chunk of one byte takes five more; whoever sends worse wants to keep us busy."""
 
 
@@ -83,6 +85,7 @@ class ConnectionState:
         self._fields: list[Field] = []
         self._in_head = False
         self._head_bytes = 0
+        self._head_fits = True
         self._body_fed_bytes = 0
         self._raw_left_bytes = 0
         self._request: Request | None = None
@@ -191,11 +194,12 @@ class ConnectionState:
             return
         self._in_head = False
         self._head_bytes = self._body_fed_bytes = 0
+        too_large = not self._head_fits and self._head_size() > self._limits.head_bytes_max
         head, length = self._read_head()
         request = Request(head, None if head.chunked else length, self.now)
         self._request = request
         self.queue.append(request)
-        if len(self._fields) > self._limits.head_fields_max:
+        if too_large or len(self._fields) > self._limits.head_fields_max:
             request.keep_alive = False
             self._refuse(request, self._gate.head_too_large)
             return
@@ -233,6 +237,11 @@ class ConnectionState:
         if not self._raw_left_bytes:
             self._complete()
 
+    def _head_size(self) -> int:
+        """Bytes of the head as it was sent, but for optional spaces."""
+        fields = sum(len(name) + len(value) + _FIELD_FRAME_BYTES for name, value in self._fields)
+        return len(self._parser.get_method()) + len(self._url) + _LINE_FRAME_BYTES + fields
+
     def _read_head(self) -> tuple[Head, int]:
         # What differs from request to request is left out of the key: clients send the rest alike.
         lengths = [
@@ -258,7 +267,9 @@ class ConnectionState:
         return not self._broken and (self.lingering or not self.closing)
 
     def _feed(self, portion: bytes | memoryview) -> bytes | None:
-        in_body = self._request is not None
+        in_body, in_head = self._request is not None, self._in_head
+        # A head that began and ended in a small portion is no larger than that.
+        self._head_fits = not in_head and len(portion) <= self._limits.head_bytes_max
         try:
             self._parser.feed_data(portion)
         except httptools.HttpParserUpgrade as upgrade:
@@ -268,7 +279,8 @@ class ConnectionState:
             self.fail(self._gate.bad_request, str(error))
             return None
         if self._in_head:
-            self._head_bytes += len(portion)
+            # What came before the head in the portion where it began belongs to other requests.
+            self._head_bytes += len(portion) if in_head else 0
             if self._head_bytes > self._limits.head_bytes_max:
                 self.fail(self._gate.head_too_large, "head too large")
         elif in_body and self._request is not None and self._request.head.chunked:

@@ -180,6 +180,47 @@ def test_head_with_one_endless_field_is_bounded() -> None:
     assert statuses(out(state)) == [431]
 
 
+@pytest.mark.parametrize("piece_bytes", [1 << 20, 1_500, 700])
+def test_head_larger_than_its_limit_is_refused_however_it_is_cut(piece_bytes: int) -> None:
+    """Also one that comes at once, or whose last piece completes it."""
+    state, _ = connect(Http1Limits(head_bytes_max=2_000))
+    sent = post(b"", "X: " + "v" * 2_100)
+
+    for start in range(0, len(sent), piece_bytes):
+        state.receive(sent[start : start + piece_bytes])
+
+    assert statuses(out(state)) == [431]
+    assert state.closing or not state.queue[0].keep_alive
+
+
+@pytest.mark.parametrize("cut_bytes", [10, 60, 1_900])
+def test_head_behind_a_large_body_is_counted_from_where_it_begins(cut_bytes: int) -> None:
+    """What came before it in the same piece is another request's."""
+    state, _ = connect(Http1Limits(head_bytes_max=2_000))
+    first, second = post(b"x" * 50_000), post(b"", "X: " + "v" * 1_800)
+    sent = first + second
+
+    state.receive(sent[: len(first) + cut_bytes])
+    state.receive(sent[len(first) + cut_bytes :])
+
+    assert serve(state) == [b"x" * 50_000, b""]
+    assert statuses(out(state)) == [200, 200]
+
+
+def test_head_behind_small_requests_is_counted_from_where_it_begins() -> None:
+    """A piece as large as the limit may hold many requests and a part of the next one's head."""
+    state, _ = connect(Http1Limits(head_bytes_max=2_000))
+    small, last = post(b"x" * 300), post(b"", "X: " + "v" * 1_800)
+    count = 1_900 // len(small)
+    sent = small * count + last
+
+    state.receive(sent[:1_990])
+    state.receive(sent[1_990:])
+
+    assert serve(state) == [b"x" * 300] * count + [b""]
+    assert statuses(out(state)) == [200] * (count + 1)
+
+
 def test_head_with_too_many_fields_is_refused() -> None:
     """The count is bounded as well as the bytes."""
     state, _ = connect(Http1Limits(head_fields_max=10))
