@@ -18,6 +18,7 @@ from aiokafka.protocol.admin import DescribeConfigsRequest, DescribeGroupsReques
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
+from bridge.kafka.asking import send_to_any
 from bridge.kafka.errors import map_kafka_error
 from bridge.kafka.inspection_protocol import GroupRightsRequest, RightsRequest, decode_operations
 
@@ -171,22 +172,22 @@ async def _inspect(
 
 async def ask(client: AIOKafkaClient, request: Any, older: Any = None, node: Any = None) -> Any:
     """
-    The answer to *request*, or to *older* from brokers that do not know it.
+    The answer to *request*, or to *older* from brokers that do not know it; any may be asked.
 
     Raises:
         IncompatibleBrokerVersion: If they do not know it and there is no older form.
     """
-    if node is None:
-        node = client.get_random_node()
-        if node is None:
-            raise kafka.NoBrokersAvailable("no broker is known")
+
+    async def send(form: Any) -> Any:
+        return await (send_to_any(client, form) if node is None else client.send(node, form))
+
     try:
-        return await client.send(node, request)
+        return await send(request)
     except (NotImplementedError, kafka.IncompatibleBrokerVersion):
         # No version in common: the library says so in either way.
         if older is None:
             raise kafka.IncompatibleBrokerVersion(type(request).__name__) from None
-        return await client.send(node, older)
+        return await send(older)
 
 
 def _topic(entry: Any) -> TopicFacts:

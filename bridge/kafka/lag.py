@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bridge.flow import decode_islands
+from bridge.kafka.asking import until_answered
 from bridge.kafka.closing import close_client
 from bridge.kafka.errors import map_kafka_error
 from bridge.kafka.skipping import committed_offsets
@@ -95,12 +96,12 @@ async def find_partitions(
     None of a topic that does not exist, which is not brought into being either.
     """
     # All topics are listed: a question about one that does not exist could bring it into being.
-    there = set(await admin.list_topics())
+    there = set(await until_answered(admin.list_topics))
     wanted = {topic for topic in topics if topic in there}
     wanted |= {topic for topic in there if any(pattern.match(topic) for pattern in patterns)}
     if not wanted:
         return []
-    described = await admin.describe_topics(sorted(wanted))
+    described = await until_answered(lambda: admin.describe_topics(sorted(wanted)))
     return sorted(
         TopicPartition(topic["topic"], partition["partition"])
         for topic in described
