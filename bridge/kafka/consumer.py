@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiokafka.errors as kafka
@@ -60,7 +60,12 @@ Records = Mapping[TopicPartition, Sequence[ConsumerRecord[bytes, bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """How the consumer takes part in its group. Times are seconds."""
+    """
+    How the consumer takes part in its group. Times are seconds.
+
+    `assignors` are classes of its own: aiokafka's sticky one keeps what its member had in its
+    class, so that two receivers of one process would claim each other's partitions.
+    """
 
     group: str
     instance_id: str | None
@@ -68,6 +73,12 @@ class Membership:
     session_timeout_s: float
     heartbeat_interval_s: float
     rebalance_timeout_s: float
+    assignors: tuple[type[Any], ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        kinds = (ASSIGNORS[name] for name in self.strategies)
+        own = tuple(type(kind.__name__, (kind,), {}) for kind in kinds)
+        object.__setattr__(self, "assignors", own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,7 @@ class ConsumerClient:
             **self._connection,
             group_id=member.group,
             group_instance_id=member.instance_id,
-            partition_assignment_strategy=tuple(ASSIGNORS[name] for name in member.strategies),
+            partition_assignment_strategy=member.assignors,
             session_timeout_ms=round(member.session_timeout_s * 1000),
             heartbeat_interval_ms=round(member.heartbeat_interval_s * 1000),
             rebalance_timeout_ms=round(member.rebalance_timeout_s * 1000),

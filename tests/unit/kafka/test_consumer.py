@@ -181,3 +181,14 @@ async def test_client_stop_is_bounded(client: ConsumerClient) -> None:
 
     assert consumer._coordinator._coordination_task.done()
     assert consumer._fetcher._fetch_task.done()
+
+
+def test_members_of_one_process_remember_partitions_apart() -> None:
+    """aiokafka keeps them in the assignor's class, which all consumers would share."""
+    one, other = _membership(), _membership()
+    [mine], [theirs] = one.assignors, other.assignors
+    mine.on_generation_assignment(7)
+
+    assert one == other
+    assert mine.name == theirs.name == "sticky"
+    assert (mine.generation, theirs.generation) == (7, -1)
