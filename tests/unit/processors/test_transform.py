@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.core import Batch, Refused, Signal
+from bridge.flow import FanOut
 from bridge.ottl import Payload, schema
 from bridge.ottl.codec import delimited
 from bridge.processors.transform import FACTORY, TransformOptions
@@ -79,3 +80,26 @@ async def test_later_group_sees_what_an_earlier_one_did() -> None:
     items = Payload(sink.taken[0].body, Signal.TRACES).resources[0].scopes[0].items
 
     assert [item.parse().name for item in items] == [b"after"] * 2
+
+
+@pytest.mark.parametrize("first", ["changed", "plain"])
+async def test_change_in_one_pipeline_is_not_seen_by_the_other(first: str) -> None:
+    """A changed batch is a new one: the other branch has the bytes that came, in either order."""
+    changed, plain, clock = FakeStage(), FakeStage(), ManualClock()
+    processor = FACTORY.create(
+        TransformOptions.model_validate({"trace_statements": STATEMENTS}),
+        make_settings("transform/x"),
+        Signal.TRACES,
+        changed,
+    )
+    branches = {"changed": processor, "plain": plain}
+    names = sorted(branches, reverse=first == "plain")
+    metrics = RecordingMetrics()
+    fan_out = FanOut("otlp", {name: branches[name] for name in names}, clock=clock, metrics=metrics)
+    body = request(SOUND)
+    await fan_out.deliver(Batch(Signal.TRACES, body, 1, otlp_origin(clock)))
+    (item,) = Payload(changed.taken[0].body, Signal.TRACES).resources[0].scopes[0].items
+
+    assert item.attributes.to_map() == {"new": 1}
+    assert plain.taken[0].body is body
+    assert body == request(SOUND)
