@@ -65,7 +65,9 @@ LIMITS: Final[dict[tuple[tuple[str, str], str], tuple[str, ...]]] = {
         "test_chunks_without_end_are_refused_at_the_limit",
         "test_decompression_bomb_stays_within_the_cap",
     ),
-    (OTLP, f"{HTTP}.max_header_size"): ("test_head_larger_than_its_limit_is_refused_however_it_is_cut",),
+    (OTLP, f"{HTTP}.max_header_size"): (
+        "test_head_larger_than_its_limit_is_refused_however_it_is_cut",
+    ),
     (OTLP, f"{HTTP}.max_connections"): ("test_connections_beyond_the_limit_are_closed",),
     (OTLP, f"{HTTP}.handshake_timeout"): ("test_handshake_that_does_not_end_is_closed",),
     (OTLP, f"{HTTP}.read_header_timeout"): (

@@ -69,21 +69,23 @@ def check(signal: Signal, body: bytes, limits: RequestLimits) -> None:
         _Walk(signal, limits).envelope(body)
         return
     for _, resource, scopes in parse(body):
-        _check_depth("resource", resource, limits)
+        if _may_be_deep(resource, limits):
+            _Walk(None, limits).look_into("resource", resource, (0, len(resource)))
         for head, items in scopes:
-            for number, _, start, stop in _fields(head, 0, len(head)):
-                if number == 1:
-                    _check_depth("scope", head[start:stop], limits)
+            for number, wire_type, start, stop in _fields(head, 0, len(head)):
+                if (number, wire_type) == (1, _LENGTH) and _may_be_deep(head[start:stop], limits):
+                    _Walk(None, limits).look_into("scope", head, (start, stop))
             for item in items:
-                _check_depth(signal.value, item, limits)
+                if _may_be_deep(item, limits):
+                    _Walk(None, limits).item(signal.value, item, 0, len(item))
 
 
-def _check_depth(kind: str, message: bytes, limits: RequestLimits) -> None:
+def _may_be_deep(message: bytes, limits: RequestLimits) -> bool:
+    """Whether *message* is long enough, and has tags enough, to hold what is nested too deep."""
     deepest = limits.value_depth_max
     if len(message) < _LEVEL_BYTES * deepest:
-        return
-    if len(message) - len(message.translate(None, _CONTAINER_TAGS)) > deepest:
-        _Walk(None, limits).item(kind, message, 0, len(message))
+        return False
+    return len(message) - len(message.translate(None, _CONTAINER_TAGS)) > deepest
 
 
 class _Walk:
@@ -113,6 +115,10 @@ class _Walk:
                     self._count_field()
             if child is not None and end - inner >= _LEVEL_BYTES * deepest:
                 self._look_into(child, body, (inner, end), deepest)
+
+    def look_into(self, kind: str, body: bytes, span: tuple[int, int]) -> None:
+        """The head of a resource or scope. What is broken in it is flat, as anywhere in a value."""
+        self._look_into(kind, body, span, self._limits.value_depth_max)
 
     def _resource_group(self, body: bytes, start: int, stop: int) -> None:
         for number, wire_type, inner, end in _fields(body, start, stop):
