@@ -1,13 +1,17 @@
 """Closing aiokafka's clients: in bounded time, and without their cancellations becoming ours."""
 
 import asyncio
-from typing import Protocol
+import contextlib
+from typing import Any, Protocol
 
 import aiokafka.errors as kafka
 from aiokafka.admin import AIOKafkaAdminClient
 
 TIMEOUT_S = 15.0
 """Seconds for saying good-bye; what could not be said by then is found out by the broker."""
+
+ABANDON_TIMEOUT_S = 2.0
+"""Seconds for closing sockets after the polite way took too long."""
 
 
 class Stoppable(Protocol):
@@ -23,15 +27,16 @@ async def close_client(client: AIOKafkaAdminClient | Stoppable) -> None:
     Close within `TIMEOUT_S`; never fails.
 
     Cancellation:
-        Goes on, with connections left to the garbage collector.
+        Goes on once the sockets are closed.
     """
     stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await stop()
     except (kafka.KafkaError, OSError):
-        return  # The request was answered or failed before; a socket less or more changes nothing.
+        await abandon(client)  # The request was answered or failed before.
     except asyncio.CancelledError:
+        await abandon(client)
         if is_cancelled_from_outside():
             raise
 
@@ -45,3 +50,30 @@ def is_cancelled_from_outside() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def abandon(client: Any) -> None:
+    """End what `AIOKafkaConsumer.stop` waits for without bound: its tasks, then its sockets."""
+    coordinator = getattr(client, "_coordinator", None)
+    fetcher = getattr(client, "_fetcher", None)
+    tasks = [
+        getattr(coordinator, "_coordination_task", None),
+        getattr(coordinator, "_heartbeat_task", None),
+        getattr(coordinator, "_commit_refresh_task", None),
+        getattr(fetcher, "_fetch_task", None),
+        *getattr(fetcher, "_pending_tasks", ()),
+    ]
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=ABANDON_TIMEOUT_S)
+    for task in running:
+        if task.done() and not task.cancelled():
+            task.exception()  # Its fault is why we are here; unread, asyncio would report it.
+    connections = getattr(client, "_client", None) or getattr(client, "client", None)
+    if connections is None:
+        return
+    with contextlib.suppress(TimeoutError, kafka.KafkaError, OSError):
+        async with asyncio.timeout(ABANDON_TIMEOUT_S):
+            await connections.close()  # `stop` did not come to that.

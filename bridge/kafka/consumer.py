@@ -22,7 +22,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from bridge.flow import Lane
 from bridge.kafka.buffered import Buffered
 from bridge.kafka.chunk_reader import read_in_chunks
-from bridge.kafka.closing import is_cancelled_from_outside
+from bridge.kafka.closing import abandon, is_cancelled_from_outside
 from bridge.kafka.evictions import Evictions
 from bridge.kafka.fetched import read_by_ourselves
 from bridge.kafka.presence import missing_topics
@@ -44,9 +44,6 @@ every partition is paused; only a blocked event loop comes near this.
 
 FRESH_MS = 1000
 """Age of a fetch's answer, by the wall clock that aiokafka stamps it with, that still counts."""
-
-ABANDON_TIMEOUT_S = 2.0
-"""Seconds for closing sockets after the polite way took too long."""
 
 ASSIGNORS: Mapping[str, type[Any]] = {
     "sticky": StickyPartitionAssignor,
@@ -308,9 +305,9 @@ class ConsumerClient:
                 await consumer.stop()
         except (TimeoutError, kafka.KafkaError, OSError) as error:
             log.warning("kafka_consumer_abandoned", error=repr(error), timeout_s=timeout_s)
-            await _abandon(consumer)
+            await abandon(consumer)
         except asyncio.CancelledError:
-            await _abandon(consumer)
+            await abandon(consumer)
             if is_cancelled_from_outside():
                 raise
 
@@ -319,27 +316,3 @@ class ConsumerClient:
         if subscription is None or subscription.assignment is None:
             return None
         return subscription.assignment.state_value(partition)
-
-
-async def _abandon(consumer: AIOKafkaConsumer) -> None:
-    """End what `AIOKafkaConsumer.stop` waits for without bound: its tasks, then its sockets."""
-    coordinator = getattr(consumer, "_coordinator", None)
-    fetcher = getattr(consumer, "_fetcher", None)
-    tasks = [
-        getattr(coordinator, "_coordination_task", None),
-        getattr(coordinator, "_heartbeat_task", None),
-        getattr(coordinator, "_commit_refresh_task", None),
-        getattr(fetcher, "_fetch_task", None),
-        *getattr(fetcher, "_pending_tasks", ()),
-    ]
-    running = [task for task in tasks if task is not None]
-    for task in running:
-        task.cancel()
-    if running:
-        await asyncio.wait(running, timeout=ABANDON_TIMEOUT_S)
-    for task in running:
-        if task.done() and not task.cancelled():
-            task.exception()  # Its fault is why we are here; unread, asyncio would report it.
-    with contextlib.suppress(TimeoutError, kafka.KafkaError, OSError):
-        async with asyncio.timeout(ABANDON_TIMEOUT_S):
-            await consumer._client.close()  # `stop` did not come to that.

@@ -33,7 +33,12 @@ from tests.certificates import authority, keystore
 from tests.kafka_client import Kafka
 from tests.kafka_server import KafkaServer, User, free_port
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(170)]
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.timeout(170),
+    pytest.mark.usefixtures("sockets_left_open"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 SECRET = "canary-31f7"
 PARTITIONS = 4

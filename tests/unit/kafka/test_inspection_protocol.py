@@ -1,5 +1,7 @@
 """The rights in a broker's answer."""
 
+from types import SimpleNamespace
+
 import aiokafka.errors as kafka
 import pytest
 
@@ -46,9 +48,7 @@ class OldBroker:
     def __init__(self, refusal: Exception) -> None:
         self.refusal = refusal
         self.asked: list[object] = []
-
-    def get_random_node(self) -> int:
-        return 1
+        self.cluster = SimpleNamespace(brokers=lambda: [SimpleNamespace(nodeId=1)])
 
     async def send(self, node: int, request: object) -> str:
         self.asked.append(request)
