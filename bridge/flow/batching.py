@@ -223,6 +223,9 @@ class Batching:
         finally:
             if caller.waiting_for:
                 self._abandon(caller, key)
+            # A part knows its caller: left alone, the two would keep the body until a collection,
+            # which is rare in a process whose requests are freed by reference count.
+            caller.parts = []
 
     def hurry(self) -> None:
         """Send what waits: whoever fills this stage cannot bring more before it has an outcome."""

@@ -1,11 +1,13 @@
 """Batching: callers travel together, and each gets its own outcome."""
 
 import asyncio
+import gc
 
 import pytest
 
 from bridge.core import (
     ACCEPTED,
+    Batch,
     Deadline,
     Denied,
     Interrupted,
@@ -17,7 +19,8 @@ from bridge.core import (
     Unavailable,
 )
 from bridge.flow import Batching, Grouping, Limits, Reason
-from bridge.testing import builders
+from bridge.flow.batching import _Caller
+from bridge.testing import FakeStage, ManualClock, builders
 
 LIMITS = Limits(
     items=1000, items_max=0, body_bytes=1 << 20, timeout_s=0.2, pending_bytes_max=1 << 22
@@ -380,3 +383,28 @@ def test_merged_origin_names_its_sources(clock) -> None:
     origins = [Origin(name) for name in "aabcdef"]
 
     assert _merge_origins(origins).source == "a+b+c+d"
+
+
+async def test_batch_is_freed_without_a_collection() -> None:
+    """Collections are rare: what a caller and its parts keep in a circle stays as if it leaked."""
+    stage, clock = FakeStage(), ManualClock()
+    bench = Bench(stage, clock)
+    gc.collect()
+    gc.disable()
+    try:
+        made = builders.trace_request(1, 2)
+        origin = Origin("kafka")
+        tasks = bench.deliver(*(Batch(Signal.TRACES, made.body, 2, origin) for _ in range(3)))
+        await clock.advance(1.0)
+        await asyncio.gather(*tasks)
+        tasks.clear()
+        stage.taken.clear()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [one for one in gc.garbage if isinstance(one, _Caller)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+    assert left == []
