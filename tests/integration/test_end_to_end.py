@@ -209,6 +209,7 @@ async def test_sigterm_drains_and_commits(kafka: Kafka, tmp_path: Path) -> None:
         async with running_bridge(config, tmp_path) as bridge:
             sending = asyncio.create_task(_send(bridge, load, requests))
             await load.wait_acknowledged(len(requests) // 3)
+            await backend.wait_spans(1)  # On a busy machine the group may form later than that.
             code = await bridge.stop()
             committed = await kafka.committed(group, topic)
             delivered_before = await backend.span_ids()
