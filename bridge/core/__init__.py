@@ -8,6 +8,7 @@ built with.
 
 from bridge.core.batch import ACCEPTED, NO_METADATA, Batch, Metadata, Receipt
 from bridge.core.clock import Clock, Deadline, SteadyWall, SystemClock
+from bridge.core.compiled import load_compiled
 from bridge.core.component_id import ComponentId
 from bridge.core.contracts import (
     SETTLED,
@@ -105,6 +106,7 @@ __all__ = [
     "start_lean",
     "wants_descriptions",
     "import_without",
+    "load_compiled",
     # Errors.
     "BridgeError",
     "ConfigError",

@@ -4,16 +4,15 @@ Record batches as brokers send them, taken apart: compiled where it can be. Pure
 aiokafka does this with three Python frames and two objects a record, some five times the cost.
 """
 
-import os
 import struct
 from collections.abc import Iterator
-from types import ModuleType
 from typing import NamedTuple
 
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from aiokafka.record.util import decode_varint
 
+from bridge.core import load_compiled
 from bridge.kafka.checksum import crc32c
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -197,14 +196,4 @@ def _sized(data: bytes, at: int, stop: int) -> tuple[bytes | None, int]:
     return data[at : at + length], at + length
 
 
-def _load() -> ModuleType | None:
-    if os.environ.get("OTLP_BRIDGE_PURE"):
-        return None
-    try:
-        from bridge.kafka import _native
-    except ImportError:
-        return None
-    return _native
-
-
-_compiled = _load()
+_compiled = load_compiled("bridge.kafka")

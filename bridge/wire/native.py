@@ -5,11 +5,10 @@ Installing needs no compiler: without one the Python forms do the same work at s
 cost (`perf/results`). ``OTLP_BRIDGE_PURE=1`` in the environment switches the compiled forms off.
 """
 
-import os
 from types import ModuleType
 from typing import TypeVar
 
-from bridge.core import Malformed, Signal, TooLarge
+from bridge.core import Malformed, Signal, TooLarge, load_compiled
 from bridge.wire.allowance import COPIED_BYTES_MAX, too_many_copies
 from bridge.wire.limits import RequestLimits
 
@@ -26,13 +25,7 @@ follow each other without gaps, and each is a request by itself.
 
 def load() -> ModuleType | None:
     """The compiled module, or `None` if it was not built or is switched off."""
-    if os.environ.get("OTLP_BRIDGE_PURE"):
-        return None
-    try:
-        from bridge.wire import _native
-    except ImportError:
-        return None
-    return _native
+    return load_compiled("bridge.wire")
 
 
 _compiled = load()
