@@ -25,7 +25,10 @@ from bridge.http2.frames import (
     ConnectionFault,
     ErrorCode,
     StreamFault,
+    expect_connection,
+    expect_size,
     frame,
+    read_settings,
 )
 
 STREAMS_MAX_INITIAL: Final = 100
@@ -125,11 +128,11 @@ class ClientPeer:
         """
         self._budget.control(now)
         if kind == WINDOW_UPDATE:
-            _expect_size(payload, 4)
+            expect_size(payload, 4)
             self._grow(stream_id, int.from_bytes(payload, "big") & STREAM_ID_MAX)
         elif kind == PING:
-            _expect_connection(stream_id)
-            _expect_size(payload, 8)
+            expect_connection(stream_id)
+            expect_size(payload, 8)
             if not flags & ACK:
                 self.out.append(frame(PING, ACK, 0, payload))
         elif kind == SETTINGS:
@@ -159,15 +162,12 @@ class ClientPeer:
             raise StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR, "stream window too large")
 
     def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
-        _expect_connection(stream_id)
+        expect_connection(stream_id)
         if flags & ACK:
-            _expect_size(payload, 0)
+            expect_size(payload, 0)
             return
-        if len(payload) % 6:
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS of a broken length")
-        for position in range(0, len(payload), 6):
-            key = int.from_bytes(payload[position : position + 2], "big")
-            self._apply(key, int.from_bytes(payload[position + 2 : position + 6], "big"))
+        for key, value in read_settings(payload):
+            self._apply(key, value)
         self.out.append(SETTINGS_ACK)
 
     def _apply(self, key: int, value: int) -> None:
@@ -191,7 +191,7 @@ class ClientPeer:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "servers cannot enable pushing")
 
     def _on_reset(self, stream_id: int, payload: bytes) -> list[ClientStream]:
-        _expect_size(payload, 4)
+        expect_size(payload, 4)
         self.check_known(stream_id)
         stream = self._streams.pop(stream_id, None)
         if stream is None:
@@ -203,7 +203,7 @@ class ClientPeer:
         return [stream]
 
     def _on_goaway(self, stream_id: int, payload: bytes) -> list[ClientStream]:
-        _expect_connection(stream_id)
+        expect_connection(stream_id)
         if len(payload) < 8:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY too short")
         last_id = int.from_bytes(payload[:4], "big") & STREAM_ID_MAX
@@ -222,13 +222,3 @@ class ClientPeer:
 
 def _name(code: int) -> str:
     return ErrorCode(code).name if code in ErrorCode._value2member_map_ else str(code)
-
-
-def _expect_size(payload: bytes, size: int) -> None:
-    if len(payload) != size:
-        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "frame of a broken length")
-
-
-def _expect_connection(stream_id: int) -> None:
-    if stream_id:
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "frame belongs to stream 0")

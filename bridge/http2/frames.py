@@ -11,6 +11,8 @@ FRAME_HEAD: Final = Struct(">HBBBI")
 
 FRAME_HEAD_BYTES: Final = 9
 
+_SETTING: Final = Struct(">HI")
+
 FRAME_BYTES_MAX: Final = 16_384
 """What we accept and send: the protocol's initial maximum, which every known client uses."""
 
@@ -93,9 +95,7 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
 
 def settings(values: dict[int, int]) -> bytes:
     """A SETTINGS frame."""
-    payload = b"".join(
-        key.to_bytes(2, "big") + value.to_bytes(4, "big") for key, value in values.items()
-    )
+    payload = b"".join(_SETTING.pack(key, value) for key, value in values.items())
     return frame(SETTINGS, 0, 0, payload)
 
 
@@ -116,3 +116,37 @@ def goaway(last_stream_id: int, code: ErrorCode, reason: str = "") -> bytes:
     """A GOAWAY frame; *reason* goes along as debug data."""
     payload = last_stream_id.to_bytes(4, "big") + code.to_bytes(4, "big")
     return frame(GOAWAY, 0, 0, payload + reason.encode("ascii", "replace")[:256])
+
+
+def expect_size(payload: bytes, size: int) -> None:
+    """
+    Check the length of a control frame.
+
+    Raises:
+        ConnectionFault: If it is not *size* bytes.
+    """
+    if len(payload) != size:
+        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "frame of a broken length")
+
+
+def expect_connection(stream_id: int) -> None:
+    """
+    Check that a frame is about the connection.
+
+    Raises:
+        ConnectionFault: If it names a stream.
+    """
+    if stream_id:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "frame belongs to stream 0")
+
+
+def read_settings(payload: bytes) -> list[tuple[int, int]]:
+    """
+    The settings of a SETTINGS frame, in their order: number and value.
+
+    Raises:
+        ConnectionFault: If the frame ends within one.
+    """
+    if len(payload) % _SETTING.size:
+        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS of a broken length")
+    return list(_SETTING.iter_unpack(payload))

@@ -22,7 +22,10 @@ from bridge.http2.frames import (
     ConnectionFault,
     ErrorCode,
     StreamFault,
+    expect_connection,
+    expect_size,
     frame,
+    read_settings,
 )
 from bridge.http2.registry import StreamRegistry
 from bridge.http2.sender import Sender
@@ -69,7 +72,7 @@ class Peer:
         gone = Gone()
         self._budget.control(now)
         if kind == WINDOW_UPDATE:
-            _expect_size(payload, 4)
+            expect_size(payload, 4)
             increment = int.from_bytes(payload, "big") & STREAM_ID_MAX
             gone.answered = self._sender.grow_window(stream_id, increment)
         elif kind == PING:
@@ -87,26 +90,23 @@ class Peer:
         return gone
 
     def _on_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
-        _expect_connection(stream_id)
-        _expect_size(payload, 8)
+        expect_connection(stream_id)
+        expect_size(payload, 8)
         if not flags & ACK:
             self._sender.out.append(frame(PING, ACK, 0, payload))
         elif payload == self._ping_payload:
             self._ping_payload = None
 
     def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> list[Stream]:
-        _expect_connection(stream_id)
+        expect_connection(stream_id)
         if flags & ACK:
-            _expect_size(payload, 0)
+            expect_size(payload, 0)
             return []
-        if len(payload) % 6:
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS of a broken length")
+        changes = read_settings(payload)
         answered: list[Stream] = []
         # The acknowledgement goes ahead of data that only the new window admits.
         self._sender.out.append(SETTINGS_ACK)
-        for position in range(0, len(payload), 6):
-            key = int.from_bytes(payload[position : position + 2], "big")
-            value = int.from_bytes(payload[position + 2 : position + 6], "big")
+        for key, value in changes:
             answered += self._apply(key, value)
         return answered
 
@@ -124,7 +124,7 @@ class Peer:
         return []
 
     def _on_reset(self, stream_id: int, payload: bytes, now: float) -> list[Stream]:
-        _expect_size(payload, 4)
+        expect_size(payload, 4)
         if stream_id == 0 or stream_id > self._registry.last_id:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"stream {stream_id} is idle")
         stream = self._registry.open.get(stream_id)
@@ -141,13 +141,3 @@ def _on_priority(stream_id: int, payload: bytes) -> None:
         raise StreamFault(stream_id, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY of a broken length")
     if int.from_bytes(payload[:4], "big") & STREAM_ID_MAX == stream_id:
         raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "stream depends on itself")
-
-
-def _expect_size(payload: bytes, size: int) -> None:
-    if len(payload) != size:
-        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "frame of a broken length")
-
-
-def _expect_connection(stream_id: int) -> None:
-    if stream_id:
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "frame belongs to stream 0")
