@@ -22,16 +22,18 @@ class Stoppable(Protocol):
         ...
 
 
-async def close_client(client: AIOKafkaAdminClient | Stoppable) -> None:
+async def close_client(
+    client: AIOKafkaAdminClient | Stoppable, timeout_s: float = TIMEOUT_S
+) -> None:
     """
-    Close within `TIMEOUT_S`; never fails.
+    Close within *timeout_s* seconds; never fails.
 
     Cancellation:
         Goes on once the sockets are closed.
     """
     stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await stop()
     except (kafka.KafkaError, OSError):
         await abandon(client)  # The request was answered or failed before.

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from bridge.core import Deadline
 from bridge.flow import Letter, letter_headers
+from bridge.kafka.closing import close_client
 from bridge.kafka.errors import map_kafka_error
 from bridge.kafka.presence import missing_topics
 
@@ -82,10 +83,6 @@ class DeadLetterWriter:
 
     async def _close(self, timeout_s: float) -> None:
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(timeout_s):
-                await producer.stop()
-        except (kafka.KafkaError, OSError):
-            return  # `stop` waits for batches that nobody waits for any more.
+        if producer is not None:
+            # Bounded: `stop` waits for batches that nobody waits for any more.
+            await close_client(producer, timeout_s)

@@ -208,13 +208,9 @@ class DecisionTopic:
     async def _close(self, timeout_s: float) -> None:
         producer, self._producer = self._producer, None
         self._there = False
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(timeout_s):
-                await producer.stop()
-        except (kafka.KafkaError, OSError):
-            return  # `stop` waits for batches that nobody waits for any more.
+        if producer is not None:
+            # Bounded: `stop` waits for batches that nobody waits for any more.
+            await close_client(producer, timeout_s)
 
 
 def _decoded(record: Any) -> DecidedTrace | None:

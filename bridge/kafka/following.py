@@ -91,19 +91,7 @@ class Follower:
         except (kafka.KafkaError, OSError) as error:
             what = f"read from {self._topic}"
             raise map_kafka_error(error, what=what, topic=self._topic) from error
-        return [
-            SampledRecord(
-                record.topic,
-                record.partition,
-                record.offset,
-                record.timestamp,
-                record.key,
-                record.value,
-                tuple(record.headers),
-            )
-            for records in found.values()
-            for record in records
-        ]
+        return [SampledRecord.of(record) for records in found.values() for record in records]
 
     async def finished(self, group: str) -> dict[int, Finished]:
         """

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import aiokafka.errors as kafka
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -27,6 +27,19 @@ class SampledRecord:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def of(cls, record: Any) -> Self:
+        """What aiokafka's consumer gave."""
+        return cls(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp,
+            record.key,
+            record.value,
+            tuple(record.headers),
+        )
 
 
 async def sample_records(
@@ -88,18 +101,7 @@ async def _read(
     left = set(ends)
     while left:
         for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
-            found += [
-                SampledRecord(
-                    record.topic,
-                    record.partition,
-                    record.offset,
-                    record.timestamp,
-                    record.key,
-                    record.value,
-                    tuple(record.headers),
-                )
-                for record in records
-            ]
+            found += [SampledRecord.of(record) for record in records]
         done = {place for place in left if await consumer.position(place) >= ends[place]}
         consumer.pause(*done)
         left -= done
