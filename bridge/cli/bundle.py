@@ -8,12 +8,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bridge.cli.durations import positive_s
 from bridge.cli.exit_codes import EXIT_OK, EXIT_UNAVAILABLE, EXIT_USAGE, EXIT_WARNINGS
 from bridge.cli.loading import Config, Set, quiet_logs
 from bridge.cli.output import Output, print_failure, print_json, progress
 from bridge.config import ConfigErrors, load
 from bridge.core import SystemClock
-from bridge.options import format_duration, parse_duration_s
+from bridge.options import format_duration
 
 TIMEOUT_S = 5.0
 
@@ -55,11 +56,9 @@ def bundle(
         Text for people, or JSON.
     """
     try:
-        timeout_s = parse_duration_s(timeout)
-        if timeout_s <= 0:
-            raise ValueError("must be above 0")
+        timeout_s = positive_s("--timeout", timeout)
     except ValueError as problem:
-        print_failure(f"--timeout: {problem}", "write for example --timeout 5s", output)
+        print_failure(str(problem), "write for example --timeout 5s", output)
         return EXIT_USAGE
     from bridge.service import Registry
     from bridge.service.bundling import gather, gather_broken, write_archive

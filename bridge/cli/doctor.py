@@ -5,6 +5,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from bridge.cli.durations import positive_s
 from bridge.cli.exit_codes import (
     EXIT_CONFIG,
     EXIT_NOT_PERMITTED,
@@ -16,7 +17,7 @@ from bridge.cli.exit_codes import (
 from bridge.cli.loading import Config, Set, load_or_print, quiet_logs
 from bridge.cli.output import Output, print_failure, print_json, progress, wants_colours
 from bridge.core import SystemClock
-from bridge.options import format_duration, parse_duration_s
+from bridge.options import format_duration
 
 if TYPE_CHECKING:
     from bridge.service.doctor import Finding
@@ -55,11 +56,9 @@ def doctor(
         Text for people, or JSON.
     """
     try:
-        timeout_s = parse_duration_s(timeout)
-        if timeout_s <= 0:
-            raise ValueError("must be above 0")
+        timeout_s = positive_s("--timeout", timeout)
     except ValueError as problem:
-        print_failure(f"--timeout: {problem}", "write for example --timeout 5s", output)
+        print_failure(str(problem), "write for example --timeout 5s", output)
         return EXIT_USAGE
     loaded = load_or_print(config, set_, output)
     if loaded is None:

@@ -19,10 +19,28 @@ def print_json(data: object) -> None:
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns as wide as their longest cell."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        print("  ".join(padded).rstrip())
+    for line in table_lines((head, *rows), words=len(head)):
+        print(line)
+
+
+def table_lines(rows: Sequence[Sequence[str]], words: int) -> list[str]:
+    """Columns as wide as their longest cell: the first *words* hold text, the others numbers."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            text.ljust(width) if index < words else text.rjust(width)
+            for index, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def size_text(size_bytes: float) -> str:
+    """Bytes in the unit that one would say."""
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size_bytes >= 1024**power:
+            return f"{size_bytes / 1024**power:.1f} {unit}"
+    return f"{size_bytes:.0f} B"
 
 
 def print_failure(message: str, advice: str, output: Output) -> None:

@@ -5,13 +5,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from bridge.cli.output import size_text, table_lines
 from bridge.processors.tail_sampling import Amount, Exceptions, Outcome, Rehearsal, SideTotals
 
 SERVICES_SHOWN_MAX = 20
 """Services in the table, those that change most first; JSON has all."""
-
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_STEP = 1024
 
 _KEPT, _GAINED, _LOST, _LEFT = (True, True), (False, True), (True, False), (False, False)
 
@@ -97,7 +95,7 @@ def _heading(rehearsal: Rehearsal, topics: Sequence[str], since: str) -> str:
     span = f"{_time(rehearsal.first_ms)} to {_time(rehearsal.last_ms)}"
     return (
         f"{names}, the last {since}: {rehearsal.records:,} records, {rehearsal.spans:,} spans, "
-        f"{_size(rehearsal.size_bytes)}, {span}"
+        f"{size_text(rehearsal.size_bytes)}, {span}"
     )
 
 
@@ -107,7 +105,7 @@ def _totals(rehearsal: Rehearsal) -> list[str]:
     rows: list[tuple[str, ...]] = [("", "traces", "spans", "bytes")]
     if comparison.current is None:
         rows += [_row("kept", candidate.kept), _row("not kept", candidate.not_kept)]
-        return _table(rows)
+        return table_lines(rows, words=1)
     empty = Amount()
     rows += [
         _row("kept by current", comparison.current.kept),
@@ -117,7 +115,7 @@ def _totals(rehearsal: Rehearsal) -> list[str]:
         _row("  no longer kept", outcomes.get(_LOST, empty)),
         _row("kept by none", outcomes.get(_LEFT, empty)),
     ]
-    return _table(rows)
+    return table_lines(rows, words=1)
 
 
 def _policies(candidate: SideTotals, current: SideTotals | None) -> list[str]:
@@ -133,7 +131,7 @@ def _policies(candidate: SideTotals, current: SideTotals | None) -> list[str]:
             now = current.policies.get((name, keeps), Amount())
             row = (*row, f"{now.traces:,}", f"{now.spans:,}")
         rows.append(row)
-    return _table(rows, words=2)
+    return table_lines(rows, words=2)
 
 
 def _services(services: dict[str, dict[Outcome, Amount]], *, both: bool) -> list[str]:
@@ -154,7 +152,7 @@ def _services(services: dict[str, dict[Outcome, Amount]], *, both: bool) -> list
         counts += [_traces(outcomes, wanted) for _, wanted in columns]
         rows.append((name or "(none)", *(f"{count:,}" for count in counts)))
     more = [f"and {left:,} more services: --output json has all"] if left > 0 else []
-    return [*_table(rows), *more]
+    return [*table_lines(rows, words=1), *more]
 
 
 def _weight(outcomes: dict[Outcome, Amount]) -> int:
@@ -200,28 +198,7 @@ def _remarks(rehearsal: Rehearsal) -> list[str]:
 
 
 def _row(title: str, amount: Amount) -> tuple[str, ...]:
-    return title, f"{amount.traces:,}", f"{amount.spans:,}", _size(amount.size_bytes)
-
-
-def _table(rows: Sequence[tuple[str, ...]], words: int = 1) -> list[str]:
-    """Columns of even width; the first *words* are text, the others numbers."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            text.ljust(width) if index < words else text.rjust(width)
-            for index, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in _UNITS:
-        if size < _STEP or unit == _UNITS[-1]:
-            break
-        size /= _STEP
-    return f"{size_bytes} B" if size_bytes < _STEP else f"{size:.1f} {unit}"
+    return title, f"{amount.traces:,}", f"{amount.spans:,}", size_text(amount.size_bytes)
 
 
 def _time(at_ms: int | None) -> str | None:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from pydantic import ValidationError
 
+from bridge.cli.durations import positive_s
 from bridge.cli.exit_codes import (
     EXIT_CONFIG,
     EXIT_OK,
@@ -19,7 +20,7 @@ from bridge.cli.exit_codes import (
 from bridge.cli.loading import Set, load_or_print, quiet_logs
 from bridge.cli.output import Output, print_failure, print_json, print_table, progress
 from bridge.core import SystemClock
-from bridge.options import TlsClient, format_duration, parse_duration_s
+from bridge.options import TlsClient, format_duration
 
 if TYPE_CHECKING:
     from bridge.service.probe import Entrance, Route, Sent, TraceReceipt, Wanted
@@ -100,7 +101,7 @@ def send(
         if loaded is None:
             return EXIT_CONFIG
     try:
-        timeout_s = _timeout_s(timeout)
+        timeout_s = positive_s("--timeout", timeout)
         headers = dict(_header(one) for one in header or ())
         if loaded is not None:
             route = route_of(loaded, endpoint)
@@ -130,16 +131,6 @@ def send(
         sent = asyncio.run(send_traces(route, wanted, SystemClock(), tell, verify=verify))
     hops = _hops(route, verify, sent)
     return _show(route, wanted, sent, hops, output)
-
-
-def _timeout_s(text: str) -> float:
-    try:
-        found = parse_duration_s(text)
-    except ValueError as problem:
-        raise ValueError(f"--timeout: {problem}") from None
-    if found <= 0:
-        raise ValueError("--timeout must be above 0")
-    return found
 
 
 def _header(text: str) -> tuple[str, str]:

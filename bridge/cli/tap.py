@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from bridge.cli.durations import positive_s
 from bridge.cli.exit_codes import (
     EXIT_OK,
     EXIT_TRY_AGAIN,
@@ -15,7 +16,7 @@ from bridge.cli.exit_codes import (
 )
 from bridge.cli.output import Output, print_failure
 from bridge.core import Signal
-from bridge.options import format_duration, parse_duration_s, parse_endpoint
+from bridge.options import format_duration, parse_endpoint
 
 ENDPOINT = "localhost:13134"
 """Where the extension admin listens by default."""
@@ -64,9 +65,7 @@ def tap(
         Text for people, or JSON: one object a line.
     """
     try:
-        timeout_s = parse_duration_s(timeout)
-        if timeout_s <= 0:
-            raise ValueError("--timeout must be above 0")
+        timeout_s = positive_s("--timeout", timeout)
         found = parse_endpoint(endpoint, 13134)
     except ValueError as problem:
         print_failure(str(problem), "try: otlp-bridge tap exporters/otlp --limit 3", output)

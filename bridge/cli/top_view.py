@@ -7,6 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bridge.cli.output import size_text
+
 Told = Mapping[str, Any]
 
 _WELL = ("StatusOK", "StatusStarting")
@@ -41,7 +43,7 @@ def _head(told: Told) -> Text:
     ready = ("ready", "bold green") if told["ready"] else ("not ready", "bold red")
     off = [one for one in told["ledger"] if one["imbalance"]]
     balance = ("the ledger is off", "bold red") if off else ("the ledger balances", "green")
-    facts = f"up {seconds(told['uptime_s'])}  {size(told['memory_bytes'])}"
+    facts = f"up {seconds(told['uptime_s'])}  {size_text(told['memory_bytes'])}"
     workers = f"  {len(told['workers'])} workers" if told["workers"] else ""
     return Text.assemble(("otlp-bridge  ", "bold"), ready, "  ", balance, "  ", facts, workers)
 
@@ -59,7 +61,11 @@ def _flow(told: Told) -> Table:
     for one in told["receivers"]:
         table.add_row(
             *("receiver", one["id"], number(one["accepted_per_s"]), ""),
-            *(number(one["refused_per_s"]), size(one["in_flight_bytes"]), whole(one["accepted"])),
+            *(
+                number(one["refused_per_s"]),
+                size_text(one["in_flight_bytes"]),
+                whole(one["accepted"]),
+            ),
         )
     for one in told["processors"]:
         if "dropped" in one:
@@ -72,7 +78,7 @@ def _flow(told: Told) -> Table:
     for one in told["exporters"]:
         table.add_row(
             *("exporter", one["id"], "", number(one["sent_per_s"]), number(one["failed_per_s"])),
-            *(size(one["buffered_bytes"]), whole(one["sent"])),
+            *(size_text(one["buffered_bytes"]), whole(one["sent"])),
         )
     return table
 
@@ -101,8 +107,8 @@ def _sampling(told: Told) -> Iterator[Table]:
         worker = "" if one["worker"] is None else f" (worker {one['worker']})"
         stages.add_row(
             f"{one['processor']}@{one['pipeline']}{worker}",
-            *(whole(one["undecided_traces"]), size(one["undecided_bytes"])),
-            *(size(one["undelivered_bytes"]), seconds(one["oldest_undecided_s"])),
+            *(whole(one["undecided_traces"]), size_text(one["undecided_bytes"])),
+            *(size_text(one["undelivered_bytes"]), seconds(one["oldest_undecided_s"])),
         )
     yield stages
     policies = _table("policy", "sampled", "not sampled", "sampled/s", "errors", left=(0,))
@@ -181,11 +187,3 @@ def seconds(value: float) -> str:
     if value >= 7200:
         return f"{value / 3600:.1f} h"
     return f"{value / 60:.1f} min" if value >= 120 else f"{value:.1f} s"
-
-
-def size(value: float) -> str:
-    """Bytes in the unit that one would say."""
-    for unit, by in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if value >= by:
-            return f"{value / by:.1f} {unit}"
-    return f"{value:.0f} B"

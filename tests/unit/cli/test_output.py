@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bridge.cli.output import print_failure, print_problems, wants_colours
+from bridge.cli.output import print_failure, print_problems, size_text, table_lines, wants_colours
 from bridge.config import Position, Problem, Source
 
 PROBLEM = Problem("BR-1301", "unknown key", Position(Source("a.yaml", "a: 1"), 1, 1))
@@ -61,3 +61,23 @@ def test_failure_is_text_or_json(capsys: Capture) -> None:
         '{\n  "ok": false,\n  "error": "no",\n  "advice": "try"\n}\n',
         "otlp-bridge: no\notlp-bridge: no\ntry\n",
     )
+
+
+def test_table_has_text_on_the_left_and_numbers_on_the_right() -> None:
+    """So that figures can be compared down a column; nothing hangs over at the end."""
+    rows = [("name", "kind", "count"), ("a", "", "1,234"), ("longer", "x", "5")]
+
+    assert table_lines(rows, words=2) == [
+        "name    kind  count",
+        "a             1,234",
+        "longer  x         5",
+    ]
+
+
+def test_size_is_told_in_the_unit_one_would_say() -> None:
+    """To a tenth."""
+    sizes = (0, 1023, 1024, 3 << 20, 5 << 29, 2 << 40)
+
+    assert [size_text(size) for size in sizes] == [
+        "0 B", "1023 B", "1.0 KiB", "3.0 MiB", "2.5 GiB", "2.0 TiB",
+    ]  # fmt: skip

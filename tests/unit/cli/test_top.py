@@ -8,7 +8,8 @@ import pytest
 
 from bridge.cli import admin_client
 from bridge.cli.app import dispatch
-from bridge.cli.top_view import number, seconds, size, whole
+from bridge.cli.output import size_text
+from bridge.cli.top_view import number, seconds, whole
 from bridge.core import Deadline, State, Status, SystemClock, View
 from bridge.extensions.admin import Admin, AdminOptions
 from bridge.testing import FakeHost, make_settings
@@ -157,4 +158,4 @@ def test_figures_are_as_one_would_say_them() -> None:
     """Units that fit, thousands told apart."""
     assert (whole(1234567.0), number(0.55), number(1234.5)) == ("1,234,567", "0.6", "1,234")
     assert (seconds(3.0), seconds(180), seconds(7200)) == ("3.0 s", "3.0 min", "2.0 h")
-    assert (size(512), size(3 << 20)) == ("512 B", "3.0 MiB")
+    assert (size_text(512), size_text(3 << 20)) == ("512 B", "3.0 MiB")
