@@ -244,16 +244,16 @@ def machine() -> dict[str, str]:
     }
 
 
-def save(name: str, lines: Sequence[str], data: object | None = None) -> Path:
-    """Write a dated result and print it."""
+def report(name: str, lines: Sequence[str], data: object | None = None) -> None:
+    """Print a result, and write it as a dated one if it has a *name*."""
+    print("\n".join(lines))
+    if not name:
+        return
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{name}.md"
-    text = "\n".join(lines) + "\n"
-    path.write_text(text)
+    path.write_text("\n".join(lines) + "\n")
     if data is not None:
         path.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n")
-    print(text)
-    return path
 
 
 @cache

@@ -210,10 +210,7 @@ def main() -> None:
     options = parser.parse_args()
     with KafkaServer(heap_mib=1024, java_options=()) as kafka:
         lines, data = asyncio.run(table(options, kafka.bootstrap))
-    if options.save:
-        lab.save(options.save, lines, data)
-    else:
-        print("\n".join(lines))
+    lab.report(options.save, lines, data)
 
 
 if __name__ == "__main__":

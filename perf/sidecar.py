@@ -216,10 +216,7 @@ def main() -> None:
         "Resident MiB at the end by what is mapped: "
         + ", ".join(f"{name} {size:.1f}" for name, size in parts.items()),
     ]
-    if options.save:
-        lab.save(options.save, lines)
-    else:
-        print("\n".join(lines))
+    lab.report(options.save, lines)
 
 
 if __name__ == "__main__":

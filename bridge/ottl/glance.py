@@ -63,10 +63,7 @@ def _exact(name: bytes, number: int, look: Callable[[bytes, int, bytes], Any]) -
             if data is NotImplemented or len(data) > _SHORT:
                 return True
             answer = answers.get(data)
-            if answer is None:
-                answer = _decoded(decide, data)
-                _remember(answers, data, answer)
-            return answer
+            return _learn(answers, decide, data) if answer is None else answer
 
         return probe
 
@@ -101,21 +98,21 @@ def _by_pattern(key: Key, number: int) -> Glance | None:
                 return True
             data = raw[start + 1 : stop]
             answer = answers.get(data)
-            if answer is None:
-                answer = _decoded(decide, data)
-                _remember(answers, data, answer)
-            return answer
+            return _learn(answers, decide, data) if answer is None else answer
 
         return probe
 
     return make
 
 
-def _decoded(decide: Decide, data: bytes) -> bool:
+def _learn(answers: dict[bytes, bool], decide: Decide, data: bytes) -> bool:
+    """What is decided of an encoded value, remembered for the next item that has it."""
     try:
-        return decide(decode(data))
+        answer = decide(decode(data))
     except OttlError:
-        return True
+        answer = True
+    _remember(answers, data, answer)
+    return answer
 
 
 def _answer(decide: Decide, value: Any) -> bool:
