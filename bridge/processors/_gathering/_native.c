@@ -289,6 +289,37 @@ static PyObject *scan(PyObject *module, PyObject *body)
     return finish(outcome);
 }
 
+/* ---- counting ---------------------------------------------------------------------------------- */
+
+/* How many framed spans there are in a range; None if it is no range of framed spans. */
+static PyObject *count(PyObject *module, PyObject *args)
+{
+    PyObject *body;
+    Py_ssize_t start, stop;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!nn", &PyBytes_Type, &body, &start, &stop))
+        return NULL;
+    Py_ssize_t size = PyBytes_Size(body), found = 0;
+    if (start >= 0 && start <= stop && stop <= size) {
+        Bytes base = (Bytes)PyBytes_AsString(body), at = base + start, end = base + stop;
+        uint64_t length;
+        for (; at < end; found++) {
+            at++; /* the tag, which the scan has looked at */
+            if (read_varint(&at, end, &length) != OK || length > (uint64_t)(end - at)) {
+                found = -1;
+                break;
+            }
+            at += length;
+        }
+    } else {
+        found = -1;
+    }
+    if (found >= 0)
+        return PyLong_FromSsize_t(found);
+    Py_INCREF(Py_None);
+    return Py_None;
+}
+
 /* ---- facts ------------------------------------------------------------------------------------ */
 
 typedef struct {
@@ -419,6 +450,9 @@ static PyMethodDef methods[] = {
     {"facts", facts, METH_O,
      "facts(parts) -> (first start, last end, whether all spans have both, status codes as bits,\n"
      "whether one is marked as sampled), or None if the Python form must decide."},
+    {"count", count, METH_VARARGS,
+     "count(body, start, stop) -> the framed spans in that range, or None if the Python form must\n"
+     "decide."},
     {"fnv1a_64", fnv1a_64, METH_VARARGS, "fnv1a_64(data, state) -> the state after data."},
     {NULL, NULL, 0, NULL},
 };

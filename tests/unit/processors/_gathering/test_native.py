@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.core import Malformed
 from bridge.processors._gathering import native
-from bridge.processors._gathering.scan import scan_in_python
+from bridge.processors._gathering.scan import count_spans_in_python, scan_in_python
 from bridge.processors.tail_sampling.policies import simple
 from bridge.processors.tail_sampling.schema import column_reader
 from bridge.processors.tail_sampling.view import TraceView
@@ -52,6 +52,31 @@ def test_compiled_scan_finds_the_same(order: Order, padding: int) -> None:
     )
 
     assert scan_in_python(body) == compiled.scan(body)
+
+
+@needs_compiled
+@pytest.mark.parametrize("padding", [0, 200, 20_000])
+def test_compiled_count_of_every_range_is_what_the_scan_found(padding: int) -> None:
+    """Both forms; lengths of one, two and three bytes."""
+    body = trace_request(5, 7, seed=padding, padding_bytes=padding, interleaved=False).body
+    for _, _, _, ranges in scan_in_python(body):
+        for _, start, stop, spans in ranges:
+            assert spans == compiled.count(body, start, stop)
+            assert spans == count_spans_in_python(body, start, stop)
+
+
+@needs_compiled
+@settings(max_examples=300, deadline=None)
+@given(body=st.binary(max_size=40), start=st.integers(-3, 45), stop=st.integers(-3, 45))
+def test_compiled_count_of_noise_agrees_or_decides_nothing(
+    body: bytes, start: int, stop: int
+) -> None:
+    """What is no range of framed spans is left to the Python form."""
+    found = compiled.count(body, start, stop)
+
+    if found is not None:
+        assert 0 <= start <= stop <= len(body)
+        assert found == count_spans_in_python(body, start, stop)
 
 
 @needs_compiled
