@@ -10,7 +10,7 @@ TARGETS := http2_frames grpc_framing http1 split json_request config ottl dead_l
     commit_metadata
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults fuzz check bench compare interop protos release
+.PHONY: help demo test faults fuzz check rootfs bench compare interop protos release
 
 help:
 	@echo "make demo    the whole bridge in one process: sends traces through it (KEEP=1: stays)"
@@ -18,6 +18,7 @@ help:
 	@echo "make faults  all fault scenarios on a cluster of three nodes, with a table"
 	@echo "make fuzz    every parser with atheris, 10 minutes each (TARGETS=split SECONDS=60)"
 	@echo "make check   format, lint, types, architecture, documentation, deploy/"
+	@echo "make rootfs  the image without a container engine: built, read-only, 128 MiB, demo and SIGTERM (root)"
 	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
 	@echo "make compare the same beside a Collector and rotel, an hour (ARGS=--quick: ten minutes)"
 	@echo "make interop against a Collector and h2spec, built from Go modules, and the status page in Chromium"
@@ -53,6 +54,10 @@ check: .venv/.set-up
 	$(PYTHON) tools/check_docs.py
 	$(PYTEST) -q tests/test_architecture.py
 	deploy/check
+
+rootfs:
+	@tools/set-up rootfs
+	deploy/rootfs-test $(ARGS)
 
 bench: .venv/.set-up
 	@tools/set-up kafka

@@ -21,7 +21,8 @@ class AdminOptions(Options):
     """
     Names under which the page may be asked for, besides localhost and the endpoint's own host.
 
-    A browser that was lured to another name which leads here is refused.
+    A browser that was lured to another name which leads here is refused. An endpoint on every
+    interface is answered under any name, unless names are listed here.
     """
 
     @field_validator("endpoint")

@@ -39,6 +39,8 @@ class Admin:
         self._host = endpoint.host or "0.0.0.0"  # noqa: S104 - as the user wrote it
         self.port = endpoint.port
         self._names = {*LOCAL_NAMES, *config.allowed_hosts, self._host} - {""}
+        # Whoever listens everywhere is asked for by names we cannot know, unless they were told.
+        self._any_name = listens_everywhere(self._host) and not config.allowed_hosts
         self._desk = Desk(settings.host, History(settings.clock), config.previews)
         # What changes: the listener and the task that samples, while we run.
         self._runner: web.AppRunner | None = None
@@ -100,7 +102,7 @@ class Admin:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if not listens_everywhere(self._host) and not is_known_host(request.host, self._names):
+        if not self._any_name and not is_known_host(request.host, self._names):
             names = ", ".join(sorted(self._names))
             raise web.HTTPMisdirectedRequest(
                 text=f"This endpoint answers under the names {names}. Ask for one of them, or add "

@@ -102,6 +102,19 @@ async def test_all_interfaces_are_warned_of(
     assert "admin_listens_everywhere" in capsys.readouterr().out
 
 
+async def test_listed_names_hold_on_all_interfaces_too(host: FakeHost) -> None:
+    """Whoever lists names means them, wherever it listens."""
+    admin = _admin(host, endpoint=":0", allowed_hosts=["bridge.example"])
+    await admin.start()
+    try:
+        stranger, _, _ = await _get(admin, "/api/status", Host="evil.example")
+        listed, _, _ = await _get(admin, "/api/status", Host="bridge.example")
+    finally:
+        await admin.stop(Deadline.after(1, SystemClock()))
+
+    assert (stranger, listed) == (421, 200)
+
+
 def test_routes_are_distinct_and_the_factory_is_admin() -> None:
     """One row a path: two would shadow each other."""
     places = [(method, path) for method, path, _ in ROUTES]
