@@ -17,10 +17,16 @@ class Requests:
         order:
             ``sdk`` writes a span's fields ascending, ``collector`` descending with resource and
             scope after their spans, as a Go Collector does.
+        traces:
+            0 for new traces of five spans each. Otherwise each span takes the next of so many
+            trace ids, over and over.
     """
 
-    def __init__(self, spans: int, *, order: str = "sdk", gzipped: bool = False) -> None:
+    def __init__(
+        self, spans: int, *, order: str = "sdk", gzipped: bool = False, traces: int = 0
+    ) -> None:
         self.spans = spans
+        self._ids = os.urandom(16 * traces)
         self.gzipped = gzipped
         self.first_id = int.from_bytes(os.urandom(4), "big") << 32
         self.made = 0
@@ -30,13 +36,16 @@ class Requests:
 
     def __call__(self) -> bytes:
         """The next request."""
-        traces = -(-self.spans // SPANS_PER_TRACE)
-        ids = os.urandom(16 * traces)
         pieces = self._pieces.copy()
         next_id = self.first_id + self.made
+        if self._ids:
+            ids, first, a_trace = self._ids, self.made, 1
+        else:
+            made = -(-self.spans // SPANS_PER_TRACE)
+            ids, first, a_trace = os.urandom(16 * made), 0, SPANS_PER_TRACE
         self.made += self.spans
         for index in range(self.spans):
-            trace = index // SPANS_PER_TRACE * 16
+            trace = (first + index) // a_trace * 16 % len(ids)
             pieces[4 * index + self._trace_at] = ids[trace : trace + 16]
             pieces[4 * index + self._span_at] = (next_id + index).to_bytes(8, "big")
         body = b"".join(pieces)

@@ -90,5 +90,8 @@ def _flat() -> Iterator[Row]:
         many = partitions == 300
         goals = (Goal(COLLECTOR, 2.0),) if many else ()
         yield Row("flat", f"gRPC {case}", PAIR if many else (BRIDGE,), goals, case)
+    for traces in (1_000, 1_000_000):
+        case = Case(100, traces=traces)
+        yield Row("flat", f"gRPC {case}", (BRIDGE,), (), case)
     case = Case(100, connections=16, workers=2)
     yield Row("flat", f"gRPC {case}", (BRIDGE,), (), case)

@@ -26,6 +26,9 @@ from tests.kafka_server import KafkaServer
 SPANS_A_RUN = {1: 20_000, 10: 100_000, 100: 400_000, 512: 500_000}
 """Long enough for a CPU clock of 10 ms, short enough for three repeats of everything."""
 
+SPANS_OF_TRACES = 1_000_000
+"""Sent where the number of trace ids is what changes."""
+
 _PATIENCE, _PATIENCE_S = 3, 6.0
 """How often, and after how many seconds, a topic is read again: a Collector repeats after 5 s."""
 
@@ -34,7 +37,15 @@ SUBJECTS = ("bridge", "collector", "rotel")
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table. 0 connections are 4 of gRPC with 16 calls each, or 64 of HTTP."""
+    """
+    One row of the table.
+
+    Args:
+        connections: 0 for 4 of gRPC or 64 of HTTP.
+        traces: How many trace ids come over and over; 0 for new ones all the time.
+        acks, replicas: The producer's `required_acks` (ours only) and the topic's copies.
+        calls: How many are in flight on all connections together.
+    """
 
     spans: int
     gzipped: bool = False
@@ -43,6 +54,10 @@ class Case:
     connections: int = 0
     partitions: int = 12
     workers: int = 1
+    traces: int = 0
+    acks: str = "all"
+    replicas: int = 1
+    calls: int = 64
 
     def __str__(self) -> str:
         marks = ["gzip"] * self.gzipped + ["http"] * self.http
@@ -50,6 +65,9 @@ class Case:
         marks += [f"{self.connections} connections"] * bool(self.connections)
         marks += [f"{self.partitions} partitions"] * (self.partitions != 12)
         marks += [f"{self.workers} workers"] * (self.workers != 1)
+        marks += [f"{self.traces:,} trace ids"] * bool(self.traces)
+        marks += [f"acks {self.acks}"] * (self.acks != "all")
+        marks += [f"{self.replicas} replicas, {self.calls} in flight"] * (self.replicas != 1)
         return " ".join([str(self.spans), *marks])
 
 
@@ -65,16 +83,17 @@ class Outcome:
     busier_share: float = 1.0
 
 
-def bridge_config(bootstrap: str, topic: str, grpc: int, http: int) -> str:
+def bridge_config(bootstrap: str, topic: str, grpc: int, http: int, acks: str = "all") -> str:
     """The shipped defaults, with the compression that all subjects use."""
+    brokers = ", ".join(f'"{one}"' for one in bootstrap.split(","))
     return f"""
 receivers:
   otlp:
     protocols: {{grpc: {{endpoint: 127.0.0.1:{grpc}}}, http: {{endpoint: 127.0.0.1:{http}}}}}
 exporters:
   kafka:
-    brokers: ["{bootstrap}"]
-    producer: {{compression: zstd}}
+    brokers: [{brokers}]
+    producer: {{compression: zstd, required_acks: {acks}}}
     traces: {{topic: {topic}}}
 service:
   telemetry: {{metrics: {{address: "127.0.0.1:{lab.free_port()}"}}}}
@@ -107,10 +126,13 @@ service:
 """
 
 
-def command(subject: str, bootstrap: str, topic: str, grpc: int, http: int) -> list[str]:
+def command(
+    subject: str, bootstrap: str, topic: str, grpc: int, http: int, acks: str = "all"
+) -> list[str]:
     """How *subject* is started."""
     if subject == "bridge":
-        return lab.bridge_command(lab.write_config(bridge_config(bootstrap, topic, grpc, http)))
+        config = bridge_config(bootstrap, topic, grpc, http, acks)
+        return lab.bridge_command(lab.write_config(config))
     if subject == "collector":
         config = lab.write_config(collector_config(bootstrap, topic, grpc, http))
         return [str(lab.PEERS / "bin/otelcol-peer"), "--config", str(config)]
@@ -132,10 +154,12 @@ async def measure(subject: str, case: Case, bootstrap: str, run_number: int) -> 
     """
     name = f"perf-{os.getpid()}-{run_number}"
     grpc, http = lab.free_port(), lab.free_port()
-    requests = Requests(case.spans, order=case.order, gzipped=case.gzipped)
-    count = max(1, SPANS_A_RUN[case.spans] // case.spans)
-    async with lab.topic(bootstrap, name, case.partitions) as topic:
-        arguments = command(subject, bootstrap, topic, grpc, http)
+    requests = Requests(case.spans, order=case.order, gzipped=case.gzipped, traces=case.traces)
+    # Enough for each trace id to come by, and as much for a few of them as for many.
+    total = SPANS_A_RUN[case.spans] if not case.traces else SPANS_OF_TRACES
+    count = max(1, total // case.spans)
+    async with lab.topic(bootstrap, name, case.partitions, case.replicas) as topic:
+        arguments = command(subject, bootstrap, topic, grpc, http, case.acks)
         arguments += ["--workers", str(case.workers)] if case.workers > 1 else []
         with lab.running(subject, arguments, grpc) as process:
             await asyncio.sleep(1.0)
@@ -175,7 +199,7 @@ def _busier_share(before: dict[int, float], after: dict[int, float]) -> float:
 async def _send(requests: Requests, case: Case, grpc: int, http: int, count: int) -> Result:
     port = http if case.http else grpc
     connections = case.connections or (64 if case.http else 4)
-    in_flight = max(1, 64 // connections)
+    in_flight = max(1, case.calls // connections)
     result = await send(
         "127.0.0.1",
         port,

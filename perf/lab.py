@@ -123,14 +123,18 @@ def write_config(text: str) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def topic(bootstrap: str, name: str, partitions: int = 12) -> AsyncIterator[str]:
-    """A topic for one run, deleted afterwards."""
+async def topic(
+    bootstrap: str, name: str, partitions: int = 12, replicas: int = 1
+) -> AsyncIterator[str]:
+    """A topic for one run, deleted afterwards; with copies, two of them must be in sync."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         # rotel writes its whole batch as one record: the broker's limit must not cripple a peer.
         configs = {"max.message.bytes": str(16 << 20)}
-        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
+        if replicas > 1:
+            configs["min.insync.replicas"] = "2"
+        await admin.create_topics([NewTopic(name, partitions, replicas, topic_configs=configs)])
         await _wait_for_leaders(admin, name, partitions)
         yield name
         with contextlib.suppress(Exception):
