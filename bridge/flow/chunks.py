@@ -81,15 +81,14 @@ class Chunk:
         """Whether its records were finished before and are only to be looked at."""
         return self.entries[0].context
 
+    def offsets(self) -> set[int]:
+        """The offsets of its records, made now."""
+        return {entry.offset for entry in self.entries}
+
     @property
     def is_held(self) -> bool:
         """Whether some stage keeps all of it in a budget of its own."""
         return len(self.held) == len(self.entries)
-
-
-def overlap(chunk: Chunk, offsets: set[int]) -> bool:
-    """Whether *chunk* has a record at one of *offsets*."""
-    return any(entry.offset in offsets for entry in chunk.entries)
 
 
 def may_share(one: ReadRecord, other: ReadRecord) -> bool:

@@ -9,10 +9,10 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, repeat
 
 from bridge.core import ACCEPTED, NOTHING_DROPPED, Receipt
-from bridge.flow.chunks import Chunk, LaneLimits, ReadRecord, may_share, overlap
+from bridge.flow.chunks import Chunk, LaneLimits, ReadRecord, may_share
 from bridge.flow.ledger import Account, Column
 from bridge.flow.watermark import Run, Watermark
 
@@ -225,7 +225,8 @@ class Lane:
     def finish(self, offsets: Iterable[int], dropped: Mapping[int, int] = NOTHING_DROPPED) -> None:
         """Mark records as finished; ignored after `close`, harmless twice."""
         done = offsets if isinstance(offsets, Collection) else tuple(offsets)
-        lost = sum(min(count, self._open_items.get(offset, 0)) for offset, count in dropped.items())
+        had = map(self._open_items.get, dropped, repeat(0))
+        lost = sum(map(min, dropped.values(), had)) if dropped else 0
         self.settle(done, Receipt(dropped_items=lost) if lost else None)
 
     def settle(self, offsets: Collection[int], receipt: Receipt | None = None) -> None:
@@ -261,8 +262,14 @@ class Lane:
         A batch of which every record is held, or finished, makes room for another one.
         """
         wanted = set(offsets)
-        for chunk in [chunk for chunk in self._active if overlap(chunk, wanted)]:
-            for entry in chunk.entries:
+        for chunk in list(self._active):
+            own = chunk.offsets()
+            if own.isdisjoint(wanted):
+                continue
+            if not chunk.held and own <= wanted:
+                chunk.held, chunk.held_bytes = own, chunk.size
+                self._window_bytes -= chunk.size
+            for entry in chunk.entries if not chunk.is_held else ():
                 kept = entry.offset in wanted or not self.book.is_unfinished(entry.offset)
                 if kept and entry.offset not in chunk.held:
                     chunk.held.add(entry.offset)
@@ -340,8 +347,7 @@ class Lane:
 
     def _take_out(self, offsets: Iterable[int]) -> int:
         """The items of *offsets* that were in flight until now."""
-        take = self._open_items.pop
-        return sum([take(offset, 0) for offset in offsets])
+        return sum(map(self._open_items.pop, offsets, repeat(0)))
 
     def _give_back(self) -> None:
         """Count what comes again, or never, since it was marked before; some of it twice."""
