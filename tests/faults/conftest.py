@@ -63,7 +63,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]) -> Iterator[Any]:
     """Note how each scenario ended."""
     report = yield
     table = item.config.stash.get(_TABLE, None)
@@ -71,6 +71,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if table is not None and mark is not None and (report.when == "call" or not report.passed):
         row = table.row(mark.args[0], item.name.removeprefix("test_"))
         row.result = report.outcome
+        row.what = (item.function.__doc__ or "").strip().partition("\n\n")[0]
         row.seconds = row.seconds or report.duration
         if report.skipped and isinstance(report.longrepr, tuple):
             row.result = "not possible here"

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import re
 import time
+from pathlib import Path
 
 import pytest
 
 from bridge.testing import trace_request
 from tests.faults.oracle import Oracle
 from tests.faults.proxy import Network, Proxy
+from tests.faults.table import Row, Table, rows_of
 from tests.faults.watch import Sample, Stored, early_commits, uncommitted_at
 
 FIRST, SECOND = (b"t" * 16 + bytes([n]) * 8 for n in (1, 2))
@@ -161,3 +164,31 @@ def test_watch_counts_delivered_and_uncommitted_spans() -> None:
     assert uncommitted_at(10.5, [], records, oracle) == 1
     assert uncommitted_at(11.5, [], records, oracle) == 2
     assert uncommitted_at(11.5, [Sample(11.0, {0: 1})], records, oracle) == 1
+
+
+def test_table_keeps_rows_of_earlier_runs_of_the_day(tmp_path: Path) -> None:
+    """A run of some scenarios replaces its own rows and leaves the others as they were."""
+    first, again = Table(1), Table(2)
+    for table, names in ((first, ("one", "other")), (again, ("other",))):
+        for name in names:
+            row = table.row("F7, all", name)
+            row.result, row.what, row.sent, row.seconds = "passed", "Stop | go.", 12_345, 1.5
+            row.notes = [f"seed was {table.seed}", "and more"]
+    first.write(tmp_path)
+    page = again.write(tmp_path).read_text()
+    one, other = (Row.of_line(line) for line in rows_of(page))
+
+    assert "2 of 2 passed" in page
+    assert one.line == first.rows["one"].line
+    assert other.line == again.rows["other"].line
+    assert (one.seed, other.seed) == (1, 2)
+
+
+def test_every_fault_that_the_matrix_asks_for_has_a_scenario() -> None:
+    """A number may have several."""
+    asked = {*range(1, 10), *range(11, 15), *range(16, 21), 22, 23, *range(25, 35)}
+    asked |= {36, 37, 40, 41, 42, *range(44, 48)}
+    files = Path(__file__).parent.glob("test_*.py")
+    marked = re.findall(r'mark\.faults\("F(\d+)', "".join(file.read_text() for file in files))
+
+    assert asked <= {int(number) for number in marked}
