@@ -10,12 +10,14 @@ TARGETS := http2_frames grpc_framing http1 split json_request config ottl dead_l
     commit_metadata
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults fuzz check rootfs bench compare interop protos release
+.PHONY: help demo test faults soak overload fuzz check rootfs bench compare interop protos release
 
 help:
 	@echo "make demo    the whole bridge in one process: sends traces through it (KEEP=1: stays)"
 	@echo "make test    all tests, with a real Apache Kafka (TESTS=path ARGS='-k name')"
 	@echo "make faults  all fault scenarios on a cluster of three nodes, with a table"
+	@echo "make soak    20 minutes at half load: memory, tasks and files (ARGS='--minutes 2 --settle 1')"
+	@echo "make overload 5 minutes of ten times too much in 512 MiB (ARGS='--seconds 60')"
 	@echo "make fuzz    every parser with atheris, 10 minutes each (TARGETS=split SECONDS=60)"
 	@echo "make check   format, lint, types, architecture, documentation, deploy/"
 	@echo "make rootfs  the image without a container engine: built, read-only, 128 MiB, demo and SIGTERM (root)"
@@ -39,6 +41,14 @@ test: .venv/.set-up
 faults: .venv/.set-up
 	@tools/set-up kafka
 	$(PYTEST) tests/faults --faults $(ARGS)
+
+soak: .venv/.set-up
+	@tools/set-up kafka
+	PYTHONPATH=. $(PYTHON) perf/soak.py $(or $(ARGS),--save soak)
+
+overload: .venv/.set-up
+	@tools/set-up kafka
+	PYTHONPATH=. $(PYTHON) perf/overload.py $(or $(ARGS),--save overload)
 
 fuzz: .venv/.set-up
 	@tools/set-up fuzz

@@ -242,6 +242,8 @@ PROCESS = (
         unit="seconds",
     ),
     row("otelcol_process_memory_rss", GAUGE, "Resident memory.", unit="bytes"),
+    row("bridge_process_tasks", GAUGE, "Tasks of the event loop: steady under a steady load."),
+    row("bridge_process_open_files", GAUGE, "Open files and sockets."),
     row(
         "bridge_config_reload_attempts",
         COUNTER,

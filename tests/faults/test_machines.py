@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.cgroups import MemoryGroup, NoCgroup, memory_group
 from tests.faults.clients import Shape
 from tests.faults.clock import DAY_S, HOUR_S, Clock
 from tests.faults.proxy import Network
@@ -15,7 +15,6 @@ from tests.faults.scene import Scene
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
 
 MEMORY_MIB = 512
-CGROUP = Path("/sys/fs/cgroup/memory")
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S - 60, -HOUR_S, -DAY_S])
@@ -89,22 +88,13 @@ async def test_strobing_clock_disturbs_no_timeout(
 
 
 @contextlib.contextmanager
-def _cgroup(pid: int) -> Iterator[Path]:
-    """A memory cgroup with *pid* in it."""
-    folder = CGROUP / f"otlp-bridge-{pid}"
-    try:
-        folder.mkdir()
-        (folder / "memory.limit_in_bytes").write_text(str(MEMORY_MIB << 20))
-        (folder / "cgroup.procs").write_text(str(pid))
-    except OSError as error:
-        pytest.skip(f"no memory cgroup can be made here: {error}")
-    try:
-        yield folder
-    finally:
-        with contextlib.suppress(OSError):
-            (CGROUP / "cgroup.procs").write_text(str(pid))
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+def _limited(pid: int) -> Iterator[MemoryGroup]:
+    with contextlib.ExitStack() as stack:
+        try:
+            group = stack.enter_context(memory_group(pid, MEMORY_MIB))
+        except NoCgroup as error:
+            pytest.skip(str(error))
+        yield group
 
 
 @pytest.mark.faults("F42")
@@ -119,7 +109,7 @@ async def test_overload_in_512_mib_is_refused_and_not_killed(
         s.brokers = s.cluster.server.proxied_bootstrap
         await s.start()
         ingest = s.bridges["ingest"]
-        with _cgroup(ingest.pid) as group:
+        with _limited(ingest.pid) as group:
             await s.clients.send_one()
             for proxy in proxies.values():
                 proxy.network = Network(bytes_per_s=500_000)
@@ -129,7 +119,7 @@ async def test_overload_in_512_mib_is_refused_and_not_killed(
             s.clients.start()
             await asyncio.sleep(30)
             alive = ingest.process.process is not None and ingest.process.process.returncode is None
-            peak = int((group / "memory.max_usage_in_bytes").read_text()) >> 20
+            peak, kills = group.peak_mib(), group.kills()
             for proxy in proxies.values():
                 proxy.heal()
             s.clients.shape = Shape()
@@ -140,6 +130,7 @@ async def test_overload_in_512_mib_is_refused_and_not_killed(
         )
 
     assert alive
+    assert kills == 0
     assert s.clients.refusals > 0
     assert s.clients.refusals_without_hint == 0
     assert s.clients.lasting == []
