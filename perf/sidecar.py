@@ -149,6 +149,12 @@ async def steady(bootstrap: str, rate: int, seconds: int) -> tuple[Memory, float
     return memory, busy, parts
 
 
+def _along(readings: Sequence[float], parts: int = 10) -> list[float]:
+    """The largest reading of each tenth: whether a size still grows, or has come to rest."""
+    step = max(1, len(readings) // parts)
+    return [max(readings[at : at + step]) for at in range(0, len(readings), step)]
+
+
 def _lives(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
@@ -212,6 +218,9 @@ def main() -> None:
         f"| resident MiB | {lab.Figures(memory.rss)} | below {GOAL_RSS_MIB} |",
         f"| of it private MiB | {lab.Figures(memory.private)} | |",
         f"| CPU, % of a core | {busy:.1f} | |",
+        "",
+        "Resident MiB along the run, a tenth of it each: "
+        + ", ".join(f"{size:.1f}" for size in _along(memory.rss)),
         "",
         "Resident MiB at the end by what is mapped: "
         + ", ".join(f"{name} {size:.1f}" for name, size in parts.items()),

@@ -25,6 +25,7 @@ from bridge.config.problems import Problem, in_order
 from bridge.config.rendering import STYLES, render_json, render_plain, segments
 from bridge.config.schema import json_schema
 from bridge.config.telemetry import LogSettings, Telemetry
+from bridge.config.telemetry_traces import BatchSection, OtlpSection, TracesSection
 from bridge.config.values import Value, to_tree, to_yaml, values
 
 __all__ = [
@@ -37,6 +38,9 @@ __all__ = [
     "Pipeline",
     "Telemetry",
     "LogSettings",
+    "TracesSection",
+    "BatchSection",
+    "OtlpSection",
     "KINDS",
     # What is wrong.
     "ConfigErrors",

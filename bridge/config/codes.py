@@ -146,6 +146,10 @@ CODES: Mapping[str, Code] = {
         "An authenticator is not among the extensions that run.",
         "Define the extension and list it under service.extensions.",
     ),
+    "BR-1410": Code(
+        "The bridge's own traces would go to one of its own receivers and feed themselves.",
+        "Send them to a backend or to another Collector, or remove service.telemetry.traces.",
+    ),
     # Warnings.
     "BR-2001": Code(
         "A component is defined but no pipeline uses it.",

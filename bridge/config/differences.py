@@ -13,6 +13,7 @@ from bridge.config.explaining import explain, show_default
 from bridge.config.factories import BrokenComponentError, load_factory
 from bridge.config.fields import fields, models_in
 from bridge.config.loaded import KINDS, FactorySource
+from bridge.config.telemetry import TelemetrySection
 
 _NOTE = re.compile(r"[Tt]he Collector: (?P<value>[^.;]+)[.;]")
 """How a description tells of another default."""
@@ -127,6 +128,8 @@ def other_differences(factories: FactorySource) -> Sequence[Difference]:
             if factory.type_name == type_name:  # Otherwise it is another name of one in the list.
                 for difference in _noted((kind, type_name), factory.config, 0):
                     found[difference.key] = difference
+    for difference in _noted(("service", "telemetry"), TelemetrySection, 0):
+        found[difference.key] = difference
     return [difference for key, difference in found.items() if key not in listed]
 
 

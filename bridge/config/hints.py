@@ -10,6 +10,7 @@ from bridge.config.nodes import Entry, MapNode, Node, ScalarNode, walk
 from bridge.config.pipelines import Service
 from bridge.config.position import Position
 from bridge.config.problems import Problem
+from bridge.config.trace_loop import find_trace_loop
 from bridge.core import ComponentId
 
 _REMOVING = frozenset(("filter", "tail_sampling", "probabilistic_sampler"))
@@ -21,7 +22,7 @@ def find_hints(
     root: MapNode, components: Components, service: Service, *, all_resolved: bool = True
 ) -> list[Problem]:
     """
-    All warnings about a config, and errors about authenticators.
+    All warnings about a config, and errors about authenticators and own traces.
 
     Args:
         all_resolved:
@@ -35,6 +36,7 @@ def find_hints(
             problems.extend(check(_View(components, root, pipeline_id, pipeline, service)))
     problems.extend(_authenticators(root, components, service))
     problems.extend(_component_hints(root, components))
+    problems.extend(find_trace_loop(root, components, service))
     return problems
 
 

@@ -1,7 +1,8 @@
 """``service.telemetry``: what the bridge says of itself, as far as the Collector's keys go."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -10,6 +11,8 @@ from bridge.config.decoding import Section, decode
 from bridge.config.nodes import Entry, ListNode, MapNode, Node
 from bridge.config.position import Position
 from bridge.config.problems import Problem
+from bridge.config.telemetry_traces import HONOURED as HONOURED_OF_TRACES
+from bridge.config.telemetry_traces import TracesSection
 from bridge.options import Options, parse_endpoint
 
 LogLevel = Literal["debug", "info", "warn", "error"]
@@ -118,6 +121,9 @@ class TelemetrySection(Options):
     metrics: MetricsSection = MetricsSection()
     """Where metrics are served."""
 
+    traces: TracesSection = TracesSection()
+    """Where spans of the bridge's own work are sent; nowhere unless a processor is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
@@ -129,20 +135,29 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """`metrics_address` is host and port of ``/metrics``, `None` when none are served."""
+    """
+    What the service says of itself.
+
+    `metrics_address` is host and port of ``/metrics``, `None` when none are served; `traces` is
+    `None` when nothing of its own work is followed. By `run` the spans of this service are told
+    from all others, whichever of its workers they come from.
+    """
 
     logs: LogSettings = LogSettings()
     metrics_address: tuple[str, int] | None = ("localhost", METRICS_PORT)
+    traces: TracesSection | None = None
+    run: str = field(default_factory=lambda: token_hex(16), compare=False)
 
 
 _HONOURED = {
-    (): frozenset(("logs", "metrics")),
+    (): frozenset(("logs", "metrics", "traces")),
     ("logs",): frozenset(("level", "encoding")),
     ("metrics",): frozenset(("level", "address", "readers")),
     ("metrics", "readers"): frozenset(("pull",)),
     ("metrics", "readers", "pull"): frozenset(("exporter",)),
     ("metrics", "readers", "pull", "exporter"): frozenset(("prometheus",)),
     ("metrics", "readers", "pull", "exporter", "prometheus"): frozenset(("host", "port")),
+    **{("traces", *path): keys for path, keys in HONOURED_OF_TRACES.items()},
 }
 
 
@@ -159,7 +174,8 @@ def read_telemetry(key: Position, node: Node) -> tuple[Telemetry, list[Problem]]
     if section is None:
         return Telemetry(), ignored + problems
     logs = LogSettings(section.logs.level, section.logs.encoding)
-    return Telemetry(logs, section.metrics.listen_at()), ignored + problems
+    traces = section.traces if section.traces.batch is not None else None
+    return Telemetry(logs, section.metrics.listen_at(), traces), ignored + problems
 
 
 def _without_ignored(node: Node, path: tuple[str, ...], ignored: list[Problem]) -> Node:

@@ -62,7 +62,7 @@ def values(config: LoadedConfig, *, redacted: bool = True) -> Iterator[Value]:
         }
         node = _child(_child(service, "pipelines"), str(name))
         yield from _leaves(lists, node, ("service", "pipelines", str(name)))
-    yield from _telemetry(config, _child(service, "telemetry"))
+    yield from _telemetry(config, _child(service, "telemetry"), dump)
 
 
 def to_tree(found: Sequence[Value]) -> dict[str, object]:
@@ -102,12 +102,14 @@ def to_yaml(found: Sequence[Value], *, origin: bool) -> str:
     )
 
 
-def _telemetry(config: LoadedConfig, node: Node | None) -> Iterator[Value]:
+def _telemetry(config: LoadedConfig, node: Node | None, dump: "_Dump") -> Iterator[Value]:
     address = config.telemetry.metrics_address
-    plain = {
+    plain: dict[str, object] = {
         "logs": {"level": config.telemetry.logs.level, "encoding": config.telemetry.logs.encoding},
         "metrics": {"address": f"{address[0]}:{address[1]}"} if address else {"level": "none"},
     }
+    if config.telemetry.traces is not None:
+        plain["traces"] = dump.plain(config.telemetry.traces)
     yield from _leaves(plain, node, ("service", "telemetry"))
 
 

@@ -28,10 +28,14 @@ from bridge.service.host import ServiceHost
 from bridge.service.listeners import Listeners
 from bridge.service.part_metrics import PartMetrics
 from bridge.service.pass_through import mark_pass_through
+from bridge.service.places import Observe, Place, unobserved
 from bridge.service.reload_plan import pipeline_name, processor_name, signals_of
 from bridge.service.status_book import StatusBook
 from bridge.service.switch import Passage, Switch
 from bridge.telemetry import MetricRegistry
+
+_GATHERING = frozenset(("batch", "groupbytrace", "tail_sampling"))
+"""Behind these the caller of a delivery says nothing of where its data came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class Assembler:
     Args:
         before, keep:
             What was built for another config, and the names of what goes on from it.
+        observe:
+            Gives what stands for each stage in front of which somebody looks on.
 
     Raises (from `build`):
         ConfigError: If a component refuses its config, or needs an extension that is not listed.
@@ -109,6 +115,7 @@ class Assembler:
         metrics: MetricRegistry,
         before: Assembly | None = None,
         keep: Set[str] = frozenset(),
+        observe: Observe = unobserved,
     ) -> None:
         self._config = config
         self._book = book
@@ -118,6 +125,7 @@ class Assembler:
         self._before = before or Assembly()
         self._kept = {part.name: part for part in self._before.start_order if part.name in keep}
         self._keep = keep
+        self._observe = observe
         self._exporters: dict[ComponentId, Exporter] = {}
         self._processors: list[Part] = []
         self._heads: dict[str, Mapping[Signal, Head]] = {}
@@ -165,7 +173,13 @@ class Assembler:
     def _pipeline(self, pipeline_id: PipelineId, pipeline: Pipeline) -> Stage:
         """Build a pipeline's processors from its end and give the stage at its beginning."""
         kept = pipeline_name(pipeline_id) in self._keep
-        branches = {str(name): self._exporters[name] for name in pipeline.exporters}
+        processors = [self._config.component("processors", name) for name in pipeline.processors]
+        gathers = [part.factory.type_name in _GATHERING for part in processors]
+        branches: dict[str, Stage] = {}
+        for exporter_id in pipeline.exporters:
+            configured = self._config.component("exporters", exporter_id)
+            place = _place(configured, pipeline_id, begins=bool(gathers and gathers[-1]))
+            branches[str(exporter_id)] = self._observe(self._exporters[exporter_id], place)
         stage: Stage = (
             self._before.entries[pipeline_id] if kept else self._join(str(pipeline_id), branches)
         )
@@ -173,9 +187,8 @@ class Assembler:
         followers: list[ComponentConfig] = [
             self._config.component("exporters", name) for name in pipeline.exporters
         ]
-        for component_id in reversed(pipeline.processors):
-            configured = self._config.component("processors", component_id)
-            name = processor_name(component_id, pipeline_id)
+        for index, configured in reversed(list(enumerate(processors))):
+            name = processor_name(configured.id, pipeline_id)
             part = self._part(
                 name, configured, pipeline_id.signal, stage, pipeline=str(pipeline_id)
             )
@@ -183,7 +196,8 @@ class Assembler:
             if not kept:
                 sources = self._sources(pipeline)
                 mark_pass_through(processor, configured, followers, sources, kept=bool(listeners))
-                stage, followers = processor, [configured]
+                place = _place(configured, pipeline_id, begins=bool(index and gathers[index - 1]))
+                stage, followers = self._observe(processor, place), [configured]
             if isinstance(processor, PartitionListener):
                 listeners.insert(0, processor)
             self._processors.append(part)
@@ -219,7 +233,8 @@ class Assembler:
         if former is not None and former.branches == branches:
             return former
         hearing = [str(pipeline_id) for pipeline_id, heard in self._listeners.items() if heard]
-        stage = self._join(str(configured.id), branches, hearing)
+        place = Place(name, configured.factory.type_name, "", begins=True)
+        stage = self._observe(self._join(str(configured.id), branches, hearing), place)
         if former is not None:
             return Head(branches, stage, former.switch)
         factory = configured.factory
@@ -263,3 +278,8 @@ class Assembler:
             # A component's own check that its config model could not make.
             raise ConfigError(f"{configured.kind}/{configured.id}: {error}") from error
         return Part(name, component, metrics)
+
+
+def _place(configured: ComponentConfig, pipeline_id: PipelineId, *, begins: bool) -> Place:
+    name = f"{configured.kind}/{configured.id}"
+    return Place(name, configured.factory.type_name, str(pipeline_id), begins)

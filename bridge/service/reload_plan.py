@@ -101,6 +101,8 @@ def _descriptions(config: LoadedConfig) -> dict[str, object]:
         found[pipeline_name(pipeline_id)] = (
             [(id_, config.component("processors", id_).options) for id_ in pipeline.processors],
             list(pipeline.exporters),
+            # Whoever looks on stands between the stages.
+            config.telemetry.traces,
             # What a stage does may depend on the kinds of its sources: see `pass_through`.
             {config.component("receivers", id_).factory.type_name for id_ in pipeline.receivers},
         )

@@ -20,6 +20,7 @@ from bridge.service.assembly import Assembler, Assembly
 from bridge.service.crew import Crew
 from bridge.service.embedded import for_same_broker, start_embedded, wants_embedded
 from bridge.service.host import Graph, ServiceHost
+from bridge.service.places import Observe, unobserved
 from bridge.service.reload_plan import ReloadPlan, plan_reload
 from bridge.service.replacing import Replacement
 from bridge.service.status_book import StatusBook
@@ -57,6 +58,19 @@ class Broker(Protocol):
     bootstrap: str
 
     async def stop(self) -> None:
+        """Release everything."""
+        ...
+
+
+class Observer(Protocol):
+    """Who looks on while data passes, as far as the service knows it."""
+
+    @property
+    def observe(self) -> Observe:
+        """Gives what stands for a stage in front of which it looks on."""
+        ...
+
+    async def stop(self, deadline: Deadline) -> None:
         """Release everything."""
         ...
 
@@ -103,6 +117,7 @@ class Service:
         self._assembly = Assembly()
         self._broker: Broker | None = None
         self._metrics_server: MetricsServer | None = None
+        self._observer: Observer | None = None
         show_process(self.metrics, self._clock)
 
     async def start(self) -> None:
@@ -117,7 +132,8 @@ class Service:
         try:
             if wants_embedded(self._config):
                 self._resolved, self._broker = await start_embedded(self._config)
-            self._assembly = self._assemble(self._resolved)
+            self._observer = await self._trace(self._config)
+            self._assembly = self._assemble(self._resolved, self._observer)
             self._metrics_server = await self._serve_metrics(self._config)
             await self._crew.start(self._assembly.start_order)
         except BaseException:
@@ -151,14 +167,17 @@ class Service:
         resolved = for_same_broker(self._config, config, self._broker)
         plan = plan_reload(self._resolved, resolved, self.host.uses)
         restore = self._checkpoint()
-        server = self._metrics_server
+        server, observer = self._metrics_server, self._observer
         moves = config.telemetry.metrics_address != self._config.telemetry.metrics_address
         try:
-            new = self._assemble(resolved, self._assembly, plan.keep)
+            if config.telemetry.traces != self._config.telemetry.traces:
+                observer = await self._trace(config)
+            new = self._assemble(resolved, observer, self._assembly, plan.keep)
             if moves:
                 server = await self._serve_metrics(config)
         except BaseException:
             restore()
+            await self._leave(observer, self._observer, timeout_s)
             raise
         exchange = Replacement(self._crew, self._assembly, new, plan)
         try:
@@ -166,14 +185,16 @@ class Service:
         except BaseException as error:
             if moves and server is not None:
                 await server.stop(Deadline.after(timeout_s, self._clock))
+            await self._leave(observer, self._observer, timeout_s)
             if isinstance(error, ConfigError):
                 await self._undo(exchange, restore, timeout_s)
             raise
         self._forget(plan.stop - plan.start)
         if moves and self._metrics_server is not None:
             await self._metrics_server.stop(Deadline.after(timeout_s, self._clock))
+        await self._leave(self._observer, observer, timeout_s)
         self._config, self._resolved, self._assembly = config, resolved, new
-        self._metrics_server = server
+        self._metrics_server, self._observer = server, observer
         return plan
 
     async def stop(self, deadline: Deadline) -> None:
@@ -187,6 +208,8 @@ class Service:
             log.info("service_draining", deadline_s=round(deadline.remaining_s, 3))
         self.host.draining = True
         await self._crew.stop(self._crew.running, deadline)
+        await self._leave(self._observer, None, deadline.remaining_s)
+        self._observer = None
         if self._metrics_server is not None:
             await self._metrics_server.stop(deadline)
             self._metrics_server = None
@@ -247,7 +270,7 @@ class Service:
         plan = exchange.plan
         await exchange.finish_old(Deadline.after(timeout_s, self._clock))
         try:
-            back = self._assemble(self._resolved, exchange.new, plan.keep)
+            back = self._assemble(self._resolved, self._observer, exchange.new, plan.keep)
             undoing = Replacement(self._crew, exchange.new, back, plan.reverse)
             await undoing.run(Deadline.after(timeout_s, self._clock))
         except ConfigError as error:
@@ -273,11 +296,33 @@ class Service:
             self.host.uses.pop(name, None)
 
     def _assemble(
-        self, config: LoadedConfig, before: Assembly | None = None, keep: Set[str] = frozenset()
+        self,
+        config: LoadedConfig,
+        observer: Observer | None,
+        before: Assembly | None = None,
+        keep: Set[str] = frozenset(),
     ) -> Assembly:
-        return Assembler(
-            config, self._book, self.host, self._clock, self.metrics, before, keep
-        ).build()
+        observe = unobserved if observer is None else observer.observe
+        context = (self._book, self.host, self._clock, self.metrics)
+        return Assembler(config, *context, before, keep, observe).build()
+
+    async def _trace(self, config: LoadedConfig) -> Observer | None:
+        """Follow the work of *config*, if it asks for that."""
+        if config.telemetry.traces is None:
+            return None
+        # Exporters and message classes that nobody else may need.
+        from bridge.service.own_traces import OwnTraces
+
+        traces = OwnTraces(config.telemetry, self.metrics, self._clock)
+        await traces.start()
+        return traces
+
+    async def _leave(
+        self, observer: Observer | None, stays: Observer | None, timeout_s: float
+    ) -> None:
+        """Stop *observer*, unless it is the one that stays."""
+        if observer is not None and observer is not stays:
+            await observer.stop(Deadline.after(timeout_s, self._clock))
 
     async def _serve_metrics(self, config: LoadedConfig) -> MetricsServer | None:
         address = config.telemetry.metrics_address

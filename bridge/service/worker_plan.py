@@ -60,7 +60,14 @@ def parent_config(config: LoadedConfig) -> LoadedConfig:
     """What the parent runs: no pipelines, only the extensions that answer for the whole."""
     extensions = {id_: part for id_, part in config.extensions.items() if id_.type in OF_THE_PARENT}
     return replace(
-        config, receivers={}, processors={}, exporters={}, pipelines={}, extensions=extensions
+        config,
+        receivers={},
+        processors={},
+        exporters={},
+        pipelines={},
+        extensions=extensions,
+        # Its workers do the work, and tell of it.
+        telemetry=replace(config.telemetry, traces=None),
     )
 
 

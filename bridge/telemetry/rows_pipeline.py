@@ -261,6 +261,13 @@ PROCESS = (
         "When the running configuration was read, since the epoch.",
         unit="seconds",
     ),
+    row("bridge_own_spans_sent", COUNTER, "Spans of service.telemetry.traces that were taken."),
+    row(
+        "bridge_own_spans_dropped",
+        COUNTER,
+        "Spans of service.telemetry.traces that were not: too many waited, or not in time.",
+        "reason",
+    ),
     row("bridge_workers_running", GAUGE, "Workers that run, with run --workers."),
     row(
         "bridge_worker_restarts",

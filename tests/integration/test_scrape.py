@@ -46,7 +46,10 @@ exporters:
   otlp: {{endpoint: "{backend}", tls: {{insecure: true}}}}
   nop: {{}}
 service:
-  telemetry: {{metrics: {{address: "127.0.0.1:0"}}}}
+  telemetry:
+    metrics: {{address: "127.0.0.1:0"}}
+    traces:
+      processors: [{{batch: {{exporter: {{otlp: {{protocol: grpc, endpoint: "http://{backend}"}}}}}}}}]
   pipelines:
     traces/ingest: {{receivers: [otlp], processors: [memory_limiter], exporters: [kafka]}}
     traces/process:

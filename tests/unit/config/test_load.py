@@ -104,7 +104,7 @@ exporters: {debug: {port: x}, kafka: {endpoint: '${A}'}}
 exporter: {}
 service:
   pipelines: {traces: {receivers: [otlp], processors: [nope], exporters: [debug]}}
-  telemetry: {traces: {}}
+  telemetry: {resource: {}}
 """
     with pytest.raises(ConfigErrors) as caught:
         _load(text)
