@@ -21,12 +21,14 @@ from typing import Any
 
 import structlog
 import uvloop
+from aiokafka import TopicPartition
 from bodies import Requests
 from load import PREFACE, WINDOW, _frame, _header_block
 
 from bridge.core import Deadline, Signal, SystemClock
 from bridge.exporters.kafka import KafkaExporter, KafkaExporterConfig
 from bridge.kafka import Opening, Written
+from bridge.kafka.raw_producer import Landed
 from bridge.kafka.record_batch import RecordBatch
 from bridge.receivers.otlp import FACTORY
 from bridge.testing import make_settings
@@ -40,15 +42,13 @@ CHUNK_BYTES = 64 << 10
 class AtOnce(FakeRaw):
     """A producer that builds a batch and acknowledges it in the next turn."""
 
-    def send_nowait(self, topic: str, partition: int, batch: RecordBatch) -> Any:
+    def send_nowait(self, where: TopicPartition, batch: RecordBatch, landed: Landed) -> bool:
         """Build *batch*, as it would be for the wire."""
         batch._set_producer_state(1, 1, 1)
         batch._build()
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Written] = loop.create_future()
         written = Written(1, batch.size(), batch.uncompressed_bytes, 0.01)
-        loop.call_soon(done.set_result, written)
-        return done
+        asyncio.get_running_loop().call_soon(landed, written)
+        return True
 
 
 class Wire:

@@ -41,6 +41,7 @@ from bridge.kafka.record_batch import Headers, OutRecord, encoded_size, value_by
 from bridge.kafka.record_sample import SampledRecord, sample_records
 from bridge.kafka.retained import Stretch, read_retained
 from bridge.kafka.session import SourceOptions
+from bridge.kafka.shares import open_shares
 from bridge.kafka.skipping import read_skips, write_skip
 from bridge.kafka.source import KafkaSource
 from bridge.kafka.splitting import split_for_partitions, split_joined
@@ -107,6 +108,7 @@ __all__ = [
     "Entry",
     "SharedEntry",
     "Share",
+    "open_shares",
     "Ticket",
     "Expiry",
     "RETRY_AFTER_S",

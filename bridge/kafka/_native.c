@@ -1,16 +1,18 @@
 /*
- * The hottest functions of bridge.kafka, compiled: taking the records of one record batch apart, and
- * its checksum by the processor's own instruction. bridge/kafka/record_reader.py and checksum.py
- * decide whether they are used; tests/unit/kafka hold them against others that do the same.
+ * The hottest functions of bridge.kafka, compiled: taking the records of one record batch apart,
+ * putting one together with its checksum by the processor's own instruction, and counting down what
+ * requests wait for. bridge/kafka/record_reader.py, checksum.py, framing.py and shares.py decide
+ * whether they are used; tests/unit/kafka hold them against others that do the same.
  *
- * The input is what a broker sent, decompressed. No length is followed without a check against the
- * end of its record, and no number of anything is believed before its bytes are there.
+ * What is taken apart is what a broker sent, decompressed. No length is followed without a check
+ * against the end of its record, and no number of anything is believed before its bytes are there.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 #include <stdint.h>
 #include <string.h>
+#include <structmember.h>
 
 typedef const uint8_t *Bytes;
 
@@ -291,7 +293,267 @@ static PyObject *crc32c(PyObject *module, PyObject *args)
     return result;
 }
 
+/* ---- putting a record batch together ---------------------------------------------------------- */
+
+enum { NUMBER_BYTES_MAX = 10, BATCH_HEAD_BYTES = 61, CHECKED_FROM = 21, LENGTH_FROM = 12 };
+
+static uint8_t *write_number(uint8_t *out, int64_t number)
+{
+    uint64_t value = (uint64_t)number << 1 ^ (uint64_t)(number >> 63);
+    for (; value > 0x7F; value >>= 7)
+        *out++ = (uint8_t)(value & 0x7F) | 0x80;
+    *out++ = (uint8_t)value;
+    return out;
+}
+
+static uint8_t *write_big_endian(uint8_t *out, uint64_t value, int bytes)
+{
+    while (bytes-- > 0)
+        *out++ = (uint8_t)(value >> (8 * bytes));
+    return out;
+}
+
+/* All of a record before its value. A null key has the length -1. */
+static PyObject *record_head(PyObject *module, PyObject *args)
+{
+    const char *key;
+    Py_ssize_t key_size, value_size, tail_size;
+    long long delta_ms, number;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "z#nnLL", &key, &key_size, &value_size, &tail_size, &delta_ms,
+                          &number))
+        return NULL;
+    if (value_size < 0 || value_size > INT32_MAX || tail_size < 0 || tail_size > INT32_MAX ||
+        key_size > INT32_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "a record's parts are below 2 GiB");
+        return NULL;
+    }
+    uint8_t before[4 * NUMBER_BYTES_MAX], length[NUMBER_BYTES_MAX], behind[NUMBER_BYTES_MAX];
+    uint8_t *at = before;
+    *at++ = 0; /* attributes */
+    at = write_number(at, delta_ms);
+    at = write_number(at, number);
+    at = write_number(at, key == NULL ? -1 : key_size);
+    size_t before_size = (size_t)(at - before), key_bytes = key == NULL ? 0 : (size_t)key_size;
+    size_t behind_size = (size_t)(write_number(behind, value_size) - behind);
+    size_t body = before_size + key_bytes + behind_size + (size_t)value_size + (size_t)tail_size;
+    size_t length_size = (size_t)(write_number(length, (int64_t)body) - length);
+    PyObject *result = PyBytes_FromStringAndSize(
+        NULL, (Py_ssize_t)(length_size + before_size + key_bytes + behind_size));
+    if (result == NULL)
+        return NULL;
+    uint8_t *out = (uint8_t *)PyBytes_AsString(result);
+    memcpy(out, length, length_size);
+    memcpy(out += length_size, before, before_size);
+    out += before_size;
+    if (key_bytes)
+        memcpy(out, key, key_bytes);
+    memcpy(out + key_bytes, behind, behind_size);
+    return result;
+}
+
+/* What list items hold, one after the other, behind `skip` free bytes; NULL with an error set. */
+static PyObject *join_behind(PyObject *pieces, size_t skip)
+{
+    size_t total = skip;
+    Py_ssize_t count = PyList_Size(pieces), size;
+    char *start;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (PyBytes_AsStringAndSize(PyList_GetItem(pieces, i), &start, &size) < 0)
+            return NULL;
+        if ((total += (size_t)size) > INT32_MAX) {
+            PyErr_SetString(PyExc_OverflowError, "a batch is below 2 GiB");
+            return NULL;
+        }
+    }
+    PyObject *result = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)total);
+    if (result == NULL)
+        return NULL;
+    char *out = PyBytes_AsString(result) + skip;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyBytes_AsStringAndSize(PyList_GetItem(pieces, i), &start, &size);
+        memcpy(out, start, (size_t)size);
+        out += size;
+    }
+    return result;
+}
+
+static PyObject *frame_batch(PyObject *module, PyObject *args)
+{
+    PyObject *pieces;
+    int attributes, count, epoch, sequence;
+    long long first_ms, last_ms, producer;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "iiLLLiiO!", &attributes, &count, &first_ms, &last_ms, &producer,
+                          &epoch, &sequence, &PyList_Type, &pieces))
+        return NULL;
+    if (!HAS_INSTRUCTION) {
+        PyErr_SetString(PyExc_NotImplementedError, "this processor has no CRC-32C");
+        return NULL;
+    }
+    PyObject *result = join_behind(pieces, BATCH_HEAD_BYTES);
+    if (result == NULL)
+        return NULL;
+    size_t size = (size_t)PyBytes_Size(result);
+    uint8_t *start = (uint8_t *)PyBytes_AsString(result), *out = start + CHECKED_FROM;
+    out = write_big_endian(out, (uint64_t)attributes, 2);
+    out = write_big_endian(out, (uint64_t)((int64_t)count - 1), 4); /* the last record's number */
+    out = write_big_endian(out, (uint64_t)first_ms, 8);
+    out = write_big_endian(out, (uint64_t)last_ms, 8);
+    out = write_big_endian(out, (uint64_t)producer, 8);
+    out = write_big_endian(out, (uint64_t)epoch, 2);
+    out = write_big_endian(out, (uint64_t)sequence, 4);
+    write_big_endian(out, (uint64_t)count, 4);
+    out = write_big_endian(start, 0, 8); /* the base offset is the broker's to say */
+    out = write_big_endian(out, size - LENGTH_FROM, 4);
+    out = write_big_endian(out, (uint64_t)-1, 4); /* no leader epoch */
+    *out++ = 2;
+    write_big_endian(out, checksum(start + CHECKED_FROM, size - CHECKED_FROM), 4);
+    return result;
+}
+
+/* ---- counting down what requests wait for ------------------------------------------------------ */
+
+typedef struct {
+    PyObject_HEAD
+    long long open, acknowledged_items, in_doubt_items;
+    char live;
+} Tally;
+
+static PyTypeObject *tally_type;
+
+static PyMemberDef tally_members[] = {
+    {"open_entries", T_LONGLONG, offsetof(Tally, open), 0, NULL},
+    {"acknowledged_items", T_LONGLONG, offsetof(Tally, acknowledged_items), 0, NULL},
+    {"in_doubt_items", T_LONGLONG, offsetof(Tally, in_doubt_items), 0, NULL},
+    {"live", T_BOOL, offsetof(Tally, live), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyObject *tally_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Tally *tally = (Tally *)allocate(type, 0);
+    (void)args; /* for the `__init__` of whoever inherits */
+    (void)kwargs;
+    if (tally != NULL) {
+        tally->open = 1;
+        tally->live = 1;
+    }
+    return (PyObject *)tally;
+}
+
+static PyType_Slot tally_slots[] = {
+    {Py_tp_new, tally_new},
+    {Py_tp_members, tally_members},
+    {Py_tp_doc, "What a request still waits for, and what became of it; see bridge/kafka/shares.py."},
+    {0, NULL},
+};
+
+static PyType_Spec tally_spec = {
+    "bridge.kafka._native.Tally", sizeof(Tally), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    tally_slots,
+};
+
+/* The tally and items of the share at `index`; NULL with an error set if it is none. */
+static Tally *share_at(PyObject *shares, Py_ssize_t index, long long *items)
+{
+    PyObject *share = PyList_GetItem(shares, index);
+    if (share == NULL || !PyTuple_Check(share) || PyTuple_Size(share) != 3 ||
+        !PyObject_TypeCheck(PyTuple_GetItem(share, 0), tally_type)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "a share is a tuple of a tally, its items and its end");
+        return NULL;
+    }
+    *items = PyLong_AsLongLong(PyTuple_GetItem(share, 1));
+    return *items == -1 && PyErr_Occurred() ? NULL : (Tally *)PyTuple_GetItem(share, 0);
+}
+
+static PyObject *open_shares(PyObject *module, PyObject *shares)
+{
+    long long items;
+    (void)module;
+    if (!PyList_Check(shares))
+        return PyErr_Format(PyExc_TypeError, "shares are a list");
+    for (Py_ssize_t i = 0, count = PyList_Size(shares); i < count; i++) {
+        Tally *tally = share_at(shares, i, &items);
+        if (tally == NULL)
+            return NULL;
+        tally->open++;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *doubt_shares(PyObject *module, PyObject *args)
+{
+    PyObject *shares;
+    int sign;
+    long long items;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!i", &PyList_Type, &shares, &sign))
+        return NULL;
+    for (Py_ssize_t i = 0, count = PyList_Size(shares); i < count; i++) {
+        Tally *tally = share_at(shares, i, &items);
+        if (tally == NULL)
+            return NULL;
+        tally->in_doubt_items += sign * items;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *acknowledge_shares(PyObject *module, PyObject *shares)
+{
+    long long items;
+    (void)module;
+    if (!PyList_Check(shares))
+        return PyErr_Format(PyExc_TypeError, "shares are a list");
+    PyObject *closed = PyList_New(0);
+    if (closed == NULL)
+        return NULL;
+    for (Py_ssize_t i = 0, count = PyList_Size(shares); i < count; i++) {
+        Tally *tally = share_at(shares, i, &items);
+        if (tally == NULL) {
+            Py_DECREF(closed);
+            return NULL;
+        }
+        tally->in_doubt_items -= items;
+        tally->acknowledged_items += items;
+        if (--tally->open == 0 && PyList_Append(closed, (PyObject *)tally) < 0) {
+            Py_DECREF(closed);
+            return NULL;
+        }
+    }
+    return closed;
+}
+
+static PyObject *all_live(PyObject *module, PyObject *shares)
+{
+    long long items;
+    (void)module;
+    if (!PyList_Check(shares))
+        return PyErr_Format(PyExc_TypeError, "shares are a list");
+    for (Py_ssize_t i = 0, count = PyList_Size(shares); i < count; i++) {
+        Tally *tally = share_at(shares, i, &items);
+        if (tally == NULL)
+            return NULL;
+        if (!tally->live)
+            Py_RETURN_FALSE;
+    }
+    Py_RETURN_TRUE;
+}
+
 static PyMethodDef methods[] = {
+    {"acknowledge_shares", acknowledge_shares, METH_O,
+     "acknowledge_shares(shares) -> [tallies that wait for nothing more]; see bridge/kafka/shares.py."},
+    {"all_live", all_live, METH_O, "all_live(shares) -> whether somebody waits for each."},
+    {"doubt_shares", doubt_shares, METH_VARARGS, "doubt_shares(shares, sign); see shares.py."},
+    {"open_shares", open_shares, METH_O, "open_shares(shares); see bridge/kafka/shares.py."},
+    {"frame_batch", frame_batch, METH_VARARGS,
+     "frame_batch(attributes, count, first_ms, last_ms, producer_id, producer_epoch, sequence, pieces)\n"
+     "-> a record batch whose records are a list of bytes. Raises NotImplementedError as crc32c does."},
+    {"record_head", record_head, METH_VARARGS,
+     "record_head(key, value_size, tail_size, delta_ms, number) -> all of a record before its value;\n"
+     "the tail is what follows it."},
     {"crc32c", crc32c, METH_VARARGS,
      "crc32c(data) -> the CRC-32C of bytes. Raises NotImplementedError where no instruction does it."},
     {"records", records, METH_VARARGS,
@@ -303,11 +565,19 @@ static PyMethodDef methods[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "bridge.kafka._native", "The hot function of bridge.kafka.", 0, methods,
+    PyModuleDef_HEAD_INIT, "bridge.kafka._native", "Hot functions of bridge.kafka.", 0, methods,
     NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    return PyModule_Create(&definition);
+    PyObject *module = PyModule_Create(&definition);
+    if (module == NULL)
+        return NULL;
+    tally_type = (PyTypeObject *)PyType_FromSpec(&tally_spec);
+    if (tally_type == NULL || PyModule_AddObjectRef(module, "Tally", (PyObject *)tally_type) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
 }

@@ -10,10 +10,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import structlog
+from aiokafka import TopicPartition
 
 from bridge.core import (
     Clock,
@@ -29,6 +29,7 @@ from bridge.core import (
 from bridge.flow import Seldom
 from bridge.kafka.codecs import Codec
 from bridge.kafka.embedded_guard import EmbeddedGuard
+from bridge.kafka.flights import Flight, Lane
 from bridge.kafka.packing import (
     Entry,
     fail_all,
@@ -39,8 +40,8 @@ from bridge.kafka.packing import (
     undoubt,
 )
 from bridge.kafka.producer import Producer
-from bridge.kafka.raw_producer import RawProducer, Written
-from bridge.kafka.record_batch import OutRecord, RecordBatch, batch_size_alone, build_batch
+from bridge.kafka.raw_producer import Written
+from bridge.kafka.record_batch import OutRecord, RecordBatch, build_batch
 from bridge.kafka.ticket import Ticket
 
 log = structlog.get_logger()
@@ -48,6 +49,7 @@ log = structlog.get_logger()
 _RESEND_FIRST_S = 0.05
 _TELL_S = 60.0  # Between two lines in the log about one topic that we may not write to.
 _TOLD_MAX = 1000
+_ANY_SIZE = 1 << 31
 _STOPPING = "the Kafka exporter is stopping"
 _SWEEP_SHARE = 8  # Dead requests are swept out when they are an eighth of the waiting entries.
 
@@ -80,28 +82,6 @@ class FlushEvents:
         """A batch of *items* was not acknowledged, and may be written nevertheless."""
 
 
-@dataclass(slots=True, eq=False)
-class _Flight:
-    """A batch under way that nothing has gone wrong with."""
-
-    entries: list[Entry]
-    records: list[OutRecord]
-    raw: RawProducer
-    future: asyncio.Future[Written]
-
-
-@dataclass(slots=True, eq=False)
-class _Lane:
-    """A partition with work: its batch is in `flight`, or `task` is in trouble with it."""
-
-    topic: str
-    partition: int
-    entries: deque[Entry]
-    batch_bytes_max: int
-    flight: _Flight | None = None
-    task: asyncio.Task[None] | None = None
-
-
 class Flusher:
     """
     The lanes of all partitions that are written to.
@@ -122,9 +102,11 @@ class Flusher:
         self._events = events
         self._clock = clock
         self._guard = guard
-        # What changes: lanes with work, and the bytes admitted and not released.
-        self._lanes: dict[tuple[str, int], _Lane] = {}
-        self._fresh: list[_Lane] = []
+        # What changes: lanes with work, what hears that a batch landed while we stop, and the
+        # bytes admitted and not released.
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._progress: asyncio.Future[None] | None = None
+        self._fresh: list[Lane] = []
         self._stopping = False
         self._dead_tickets = 0
         self._telling = Seldom(_TELL_S, keys_max=_TOLD_MAX)
@@ -167,8 +149,8 @@ class Flusher:
         """Queue *entry*, which is opened on its ticket; what is put in one turn goes together."""
         lane = self._lanes.get((topic, partition))
         if lane is None:
-            lane = _Lane(topic, partition, deque(), batch_bytes_max)
-            self._lanes[topic, partition] = lane
+            where = TopicPartition(topic, partition)
+            lane = self._lanes[where] = Lane(where)
             if not self._fresh:
                 asyncio.get_running_loop().call_soon(self._begin)
             self._fresh.append(lane)
@@ -207,13 +189,12 @@ class Flusher:
             await asyncio.wait(tasks)
 
     def _under_way(self) -> list[asyncio.Future[Any]]:
-        waits: list[asyncio.Future[Any]] = []
-        for lane in self._lanes.values():
-            if lane.flight is not None:
-                waits.append(lane.flight.future)
-            elif lane.task is not None:
-                waits.append(lane.task)
-        return waits
+        tasks: list[asyncio.Future[Any]] = [
+            lane.task for lane in self._lanes.values() if lane.task is not None
+        ]
+        if self._progress is None or self._progress.done():
+            self._progress = asyncio.get_running_loop().create_future()
+        return [self._progress, *tasks]
 
     def _begin(self) -> None:
         """Write what was put in this turn of the loop, each partition its first batch."""
@@ -221,78 +202,81 @@ class Flusher:
         for lane in fresh:
             self._advance(lane)
 
-    def _advance(self, lane: _Lane) -> None:
+    def _advance(self, lane: Lane) -> None:
         """Send the next batch of a lane that has nothing under way; forget it without any."""
         taken: list[Entry] = []
         try:
             taken = take_batch(lane.entries, lane.batch_bytes_max)
             if not taken:
-                del self._lanes[lane.topic, lane.partition]
+                del self._lanes[lane.where]
             elif not self._launch(lane, taken):
                 self._worry(lane, taken, None)
         except Exception as error:  # noqa: BLE001 - callers are told, and it is logged
             self._broken(lane, taken, error)
 
-    def _launch(self, lane: _Lane, entries: list[Entry]) -> bool:
+    def _launch(self, lane: Lane, entries: list[Entry]) -> bool:
         """Send *entries* without a task, as nearly all are; says whether that could be done."""
         if self._guard() is not None:
             return False
         records = to_records(entries)
         batch, count = self._build(lane, records)
-        begun = self._producer.begin(lane.topic, lane.partition, batch) if count else None
-        if begun is None or count < len(records):
+        if count < len(records):
+            return False
+        flight = Flight(self._landed, lane, entries, records)
+        flight.raw = self._producer.begin(lane.where, batch, flight.landed)
+        if flight.raw is None:
             return False
         for entry in entries:
             entry.doubt(1)
-        lane.flight = _Flight(entries, records, *begun)
-        begun[1].add_done_callback(partial(self._landed, lane))
+        lane.flight = flight
         return True
 
-    def _landed(self, lane: _Lane, future: asyncio.Future[Written]) -> None:
-        flight = lane.flight
-        if flight is None or flight.future is not future:
+    def _landed(self, flight: Flight, outcome: Written | BaseException) -> None:
+        lane, entries = flight.lane, flight.entries
+        if lane.flight is not flight:
             return  # We stopped and did not wait for it.
         lane.flight = None
         try:
-            error = future.exception()
-            if error is None:
-                self._acknowledge(lane, flight.entries, flight.records, future.result())
+            if isinstance(outcome, Written):
+                self._acknowledge(lane, entries, flight.records, outcome)
                 self._advance(lane)
             else:
-                for entry in flight.entries:
+                for entry in entries:
                     entry.doubt(-1)
-                where = lane.topic, lane.partition
-                trouble = self._producer.failure(flight.raw, error, *where)
-                self._worry(lane, flight.entries, trouble)
+                self._worry(lane, entries, self._producer.failure(flight.raw, outcome, lane.where))
         except Exception as error:  # noqa: BLE001 - callers are told, and it is logged
-            self._broken(lane, flight.entries, error)
+            self._broken(lane, entries, error)
+        if self._progress is not None and not self._progress.done():
+            self._progress.set_result(None)
 
-    def _worry(self, lane: _Lane, entries: list[Entry], error: DeliveryError | None) -> None:
+    def _worry(self, lane: Lane, entries: list[Entry], error: DeliveryError | None) -> None:
         """Leave *entries* to a task that waits and repeats, after *error* if there was one."""
         lane.task = asyncio.create_task(self._drain(lane, entries, error), name="kafka-lane")
 
     def _acknowledge(
-        self, lane: _Lane, entries: list[Entry], records: list[OutRecord], written: Written
+        self, lane: Lane, entries: list[Entry], records: list[OutRecord], written: Written
     ) -> None:
-        self._events.written(lane.topic, lane.partition, records, written)
+        topic, partition = lane.where
+        self._events.written(topic, partition, records, written)
         for entry in entries:
             entry.acknowledged()
 
-    def _end(self, lane: _Lane, entries: list[Entry], error: DeliveryError) -> None:
+    def _end(self, lane: Lane, entries: list[Entry], error: DeliveryError) -> None:
         """Fail everything of a lane, and forget it."""
         fail_all((*entries, *lane.entries), error)
         lane.entries.clear()
-        if self._lanes.get((lane.topic, lane.partition)) is lane:
-            del self._lanes[lane.topic, lane.partition]
+        if self._lanes.get(lane.where) is lane:
+            del self._lanes[lane.where]
 
-    def _broken(self, lane: _Lane, entries: list[Entry], error: Exception) -> None:
+    def _broken(self, lane: Lane, entries: list[Entry], error: Exception) -> None:
         # Callers must not wait for a lane that a fault of ours has ended.
-        log.error("kafka_lane_failed", topic=lane.topic, partition=lane.partition, exc_info=error)
-        trouble = Unavailable(f"writing to {lane.topic}/{lane.partition} failed")
+        topic, partition = lane.where
+        log.error("kafka_lane_failed", topic=topic, partition=partition, exc_info=error)
+        trouble = Unavailable(f"writing to {topic}/{partition} failed")
         trouble.__cause__ = error
         self._end(lane, entries, trouble)
 
-    async def _drain(self, lane: _Lane, entries: list[Entry], error: DeliveryError | None) -> None:
+    async def _drain(self, lane: Lane, entries: list[Entry], error: DeliveryError | None) -> None:
         try:
             await self._ship(lane, entries, error)
         except asyncio.CancelledError:
@@ -305,7 +289,7 @@ class Flusher:
             self._advance(lane)
 
     async def _ship(
-        self, lane: _Lane, entries: list[Entry], error: DeliveryError | None = None
+        self, lane: Lane, entries: list[Entry], error: DeliveryError | None = None
     ) -> None:
         """Write *entries* as one batch, again and again, as long as somebody waits for them."""
         wait_s = _RESEND_FIRST_S
@@ -323,13 +307,15 @@ class Flusher:
                 await self._ship_smaller(lane, entries, too_large)
                 return
             except Retryable as trouble:
-                self._events.attempt_failed(lane.topic, sum(e.items for e in entries), trouble)
+                self._events.attempt_failed(
+                    lane.where.topic, sum(e.items for e in entries), trouble
+                )
                 if not self._options.resend or longest_wait_s(entries) == 0.0:
                     fail_all(entries, trouble)
                     return
             except DeliveryError as trouble:
                 if isinstance(trouble, Denied):
-                    self._tell_denied(lane.topic, trouble)
+                    self._tell_denied(lane.where.topic, trouble)
                 undoubt(entries)
                 fail_all(entries, trouble)
                 return
@@ -345,39 +331,39 @@ class Flusher:
         if self._telling.lets(topic, self._clock.monotonic()):
             log.warning("kafka_write_denied", topic=topic, reason=str(error), hint=error.hint)
 
-    def _build(self, lane: _Lane, records: list[OutRecord]) -> tuple[RecordBatch, int]:
+    def _build(self, lane: Lane, records: list[OutRecord]) -> tuple[RecordBatch, int]:
         limit = lane.batch_bytes_max
         if len(records) == 1:
             # Whoever put a larger one alone knows that it shrinks below the topic's limit.
-            alone = records[0]
-            limit = max(limit, batch_size_alone(alone.key, len(alone.value), alone.headers))
+            limit = _ANY_SIZE
         return build_batch(records, limit, self._options.codec, int(self._clock.wall() * 1000))
 
     async def _write(
-        self, lane: _Lane, records: list[OutRecord], timeout_s: float | None
+        self, lane: Lane, records: list[OutRecord], timeout_s: float | None
     ) -> Written:
         batch, count = self._build(lane, records)
         if count < len(records):
             limit = lane.batch_bytes_max
             raise TooLarge(f"{len(records)} records do not fit into a batch of {limit} bytes")
         guard, size = self._guard(), batch.size()
+        topic, partition = lane.where
         if guard is None:
-            return await self._producer.send(lane.topic, lane.partition, batch, timeout_s)
-        guard.admit(lane.topic, lane.partition, size)
+            return await self._producer.send(lane.where, batch, timeout_s)
+        guard.admit(topic, partition, size)
         offset_next: int | None = None
         try:
-            written = await self._producer.send(lane.topic, lane.partition, batch, timeout_s)
+            written = await self._producer.send(lane.where, batch, timeout_s)
             offset_next = written.offset + len(records) if written.offset >= 0 else None
         finally:
-            guard.written(lane.topic, lane.partition, size, offset_next)
+            guard.written(topic, partition, size, offset_next)
         return written
 
-    async def _ship_smaller(self, lane: _Lane, entries: list[Entry], error: TooLarge) -> None:
+    async def _ship_smaller(self, lane: Lane, entries: list[Entry], error: TooLarge) -> None:
         """The broker takes less than we knew: halve the batch, then the entry, until it fits."""
         log.warning(
             "kafka_batch_too_large",
-            topic=lane.topic,
-            partition=lane.partition,
+            topic=lane.where.topic,
+            partition=lane.where.partition,
             records=len(entries),
             reason=str(error),
         )

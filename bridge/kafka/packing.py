@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.core import DeliveryError
-from bridge.kafka.record_batch import (
-    BATCH_OVERHEAD_BYTES,
-    Headers,
-    OutRecord,
-    batch_size_alone,
-)
+from bridge.kafka.batch_bytes import BATCH_OVERHEAD_BYTES
+from bridge.kafka.record_batch import Headers, OutRecord, batch_size_alone
+from bridge.kafka.shares import Shares, acknowledge_shares, all_live, doubt_shares
 from bridge.kafka.ticket import Ticket
 
 _GROWTH_BYTES = 8
@@ -104,7 +101,7 @@ class SharedEntry(Entry):
     __slots__ = ("shares",)
 
     def __init__(
-        self, shares: list[Share], value: bytes, headers: Headers, items: int, shrinker: Shrinker
+        self, shares: Shares[Ticket], value: bytes, headers: Headers, items: int, shrinker: Shrinker
     ) -> None:
         """*shares* are those of at least one request."""
         super().__init__(shares[0][0], None, value, headers, items, True, shrinker, value)
@@ -112,10 +109,7 @@ class SharedEntry(Entry):
 
     def living(self) -> Entry | None:
         """What of it somebody waits for."""
-        for ticket, _, _ in self.shares:
-            if not ticket.live:
-                return self._without_the_dead()
-        return self
+        return self if all_live(self.shares) else self._without_the_dead()
 
     def halves(self) -> tuple[Entry, Entry] | None:
         """Two entries that hold the same together, unless it is of one request only."""
@@ -127,14 +121,12 @@ class SharedEntry(Entry):
 
     def doubt(self, sign: int) -> None:
         """From its first attempt on until it is acknowledged or refused, it may be written."""
-        for ticket, items, _ in self.shares:
-            ticket.in_doubt_items += sign * items
+        doubt_shares(self.shares, sign)
 
     def acknowledged(self) -> None:
         """It is written, and no longer in doubt."""
-        for ticket, items, _ in self.shares:
-            ticket.in_doubt_items -= items
-            ticket.acknowledged(items)
+        for ticket in acknowledge_shares(self.shares):
+            ticket.complete()
 
     def failed(self, error: DeliveryError) -> None:
         """It could not be written: the requests that it belongs to are not taken."""
@@ -194,6 +186,9 @@ def take_batch(entries: deque[Entry], batch_bytes_max: int) -> list[Entry]:
     What callers gave up waiting for is removed without being returned. An entry is expected to fit
     into a batch alone.
     """
+    if len(entries) == 1:
+        alone = entries.popleft().living()
+        return [] if alone is None else [alone]
     taken: list[Entry] = []
     packs: set[Headers] = set()
     size = BATCH_OVERHEAD_BYTES

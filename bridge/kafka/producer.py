@@ -14,11 +14,12 @@ from typing import Protocol
 
 import aiokafka.errors as kafka
 import structlog
+from aiokafka import TopicPartition
 
 from bridge.core import Clock, Deadline, DeliveryError, Denied, Interrupted, Unavailable
 from bridge.kafka.again import afresh
 from bridge.kafka.errors import map_kafka_error
-from bridge.kafka.raw_producer import Abandoned, RawProducer, Written
+from bridge.kafka.raw_producer import Abandoned, Landed, RawProducer, Written
 from bridge.kafka.record_batch import RecordBatch
 
 log = structlog.get_logger()
@@ -144,7 +145,7 @@ class Producer:
             await self._changed.wait()
 
     async def send(
-        self, topic: str, partition: int, batch: RecordBatch, timeout_s: float | None
+        self, where: TopicPartition, batch: RecordBatch, timeout_s: float | None
     ) -> Written:
         """
         Write one batch and wait for the acknowledgement. One call at a time for each partition.
@@ -162,42 +163,40 @@ class Producer:
         Cancellation:
             The batch may or may not be written.
         """
-        what = f"write to {topic}/{partition}"
         raw: RawProducer | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                raw = await self._ready_for(topic, partition)
-                return await asyncio.shield(await raw.send(topic, partition, batch))
+                raw = await self._ready_for(where)
+                return await asyncio.shield(await raw.send(where, batch))
         except TimeoutError as error:
             raise Unavailable(
-                f"cannot {what}: no acknowledgement in {timeout_s or 0:.1f} s"
+                f"cannot {_what(where)}: no acknowledgement in {timeout_s or 0:.1f} s"
             ) from error
         except (Abandoned, kafka.KafkaError, OSError) as error:
-            raise self.failure(raw, error, topic, partition) from error
+            raise self.failure(raw, error, where) from error
 
     def begin(
-        self, topic: str, partition: int, batch: RecordBatch
-    ) -> tuple[RawProducer, asyncio.Future[Written]] | None:
+        self, where: TopicPartition, batch: RecordBatch, landed: Landed
+    ) -> RawProducer | None:
         """
         Do what `send` does, if that can begin at once; `None` if it must wait for something.
 
+        *landed* hears where the batch was written or what went wrong, in a later turn of the loop:
+        `failure` says what that means. Nobody but the producer limits how long that takes.
+
         Returns:
-            A future of where the batch was written, with the producer that has it: `failure` wants
-            to know it if the future fails. Nobody but the producer limits how long that takes.
+            The producer that has the batch: `failure` wants to know it.
         """
-        raw = self.raw
-        if raw is None or self._stopping:
+        raw = self._raw
+        if raw is None or raw.doubt or self._stopping:
             return None
-        if raw.busy(topic, partition) is not None or raw.near_wrap(topic, partition):
-            return None
-        future = raw.send_nowait(topic, partition, batch)
-        return None if future is None else (raw, future)
+        return raw if raw.send_nowait(where, batch, landed) else None
 
     def failure(
-        self, raw: RawProducer | None, error: BaseException, topic: str, partition: int
+        self, raw: RawProducer | None, error: BaseException, where: TopicPartition
     ) -> DeliveryError:
         """What *error* that *raw* met means for callers; *raw* is replaced if it must be."""
-        what = f"write to {topic}/{partition}"
+        what = _what(where)
         if isinstance(error, Abandoned):
             mapped: DeliveryError = Unavailable(f"cannot {what}: {error}")
         elif isinstance(error, kafka.KafkaError | OSError):
@@ -206,7 +205,7 @@ class Producer:
             mapped = map_kafka_error(
                 error,
                 what=what,
-                topic=topic,
+                topic=where.topic,
                 principal=self._opening.principal,
                 broker=self._opening.broker,
             )
@@ -215,14 +214,14 @@ class Producer:
         mapped.__cause__ = error
         return mapped
 
-    async def _ready_for(self, topic: str, partition: int) -> RawProducer:
+    async def _ready_for(self, where: TopicPartition) -> RawProducer:
         """A usable producer that has nothing outstanding on this partition."""
         while True:
             raw = await self.ready()
-            if (busy := raw.busy(topic, partition)) is not None:
+            if (busy := raw.busy(where)) is not None:
                 # Somebody gave up waiting, aiokafka did not. Two batches would starve each other.
                 await asyncio.wait((busy,))
-            elif raw.near_wrap(topic, partition):
+            elif raw.near_wrap(where):
                 raw.suspect("sequence_wrap")
             else:
                 return raw
@@ -335,6 +334,10 @@ class Producer:
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _what(where: TopicPartition) -> str:
+    return f"write to {where.topic}/{where.partition}"
 
 
 def _reset_reason(error: BaseException) -> str:

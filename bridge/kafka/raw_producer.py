@@ -8,10 +8,9 @@ batches that never come back. `bridge/kafka/producer.py` decides what to do abou
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -35,8 +34,7 @@ _KILL_WAIT_S = 1.0
 _KILL_ROUNDS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """Where a batch was written: `offset` of its first record, -1 if the broker did not say."""
 
     offset: int
@@ -45,11 +43,59 @@ class Written:
     latency_s: float
 
 
-@dataclass(slots=True)
+Landed = Callable[[Written | BaseException], None]
+"""Told once where a batch was written, or why it may not have been; never while it is sent."""
+
+
 class _Outstanding:
-    batch: RecordBatch
-    since_s: float
-    waiter: asyncio.Future[Written]
+    """A batch under way, and who is told what became of it."""
+
+    __slots__ = ("_landed", "_raw", "_waiter", "batch", "since_s", "where")
+
+    def __init__(
+        self, raw: "RawProducer", where: TopicPartition, batch: RecordBatch, landed: Landed | None
+    ) -> None:
+        self._raw = raw
+        self.where = where
+        self.batch = batch
+        self.since_s = raw._clock.monotonic()
+        self._landed = landed
+        self._waiter: asyncio.Future[Written] | None = None
+
+    @property
+    def waiter(self) -> asyncio.Future[Written]:
+        """A future of the outcome; made when it is first asked for."""
+        if self._waiter is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+        return self._waiter
+
+    def ended(self, outcome: int | BaseException) -> None:
+        """Hear where it was written or why not, unless its producer was given up before."""
+        outstanding = self._raw._outstanding
+        if outstanding.get(self.where) is not self:
+            return
+        del outstanding[self.where]
+        if isinstance(outcome, int):
+            batch = self.batch
+            latency_s = self._raw._clock.monotonic() - self.since_s
+            self.tell(Written(outcome, batch.size(), batch.uncompressed_bytes, latency_s))
+        elif isinstance(outcome, asyncio.CancelledError):
+            self.tell(Abandoned("the batch was dropped by the client"))
+        else:
+            self.tell(outcome)
+
+    def tell(self, outcome: Written | BaseException) -> None:
+        """Tell whoever wants to know."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            if isinstance(outcome, BaseException):
+                waiter.set_exception(outcome)
+                # The waiter may be alone by now; an error nobody fetches is no fault of ours.
+                waiter.exception()
+            else:
+                waiter.set_result(outcome)
+        if self._landed is not None:
+            self._landed(outcome)
 
 
 class RawProducer:
@@ -133,21 +179,17 @@ class RawProducer:
             self.doubt = doubt
         self.attention.set()
 
-    def busy(self, topic: str, partition: int) -> asyncio.Future[Written] | None:
+    def busy(self, where: TopicPartition) -> asyncio.Future[Written] | None:
         """What is outstanding on a partition, to wait for before sending again."""
-        one = self._outstanding.get(TopicPartition(topic, partition))
+        one = self._outstanding.get(where)
         return one.waiter if one is not None else None
 
-    def near_wrap(self, topic: str, partition: int) -> bool:
+    def near_wrap(self, where: TopicPartition) -> bool:
         """Whether the next batch could bring this partition's sequence number too far."""
         manager = self._inner._txn_manager
-        if manager is None:
-            return False
-        return bool(
-            not 0 <= manager.sequence_number(TopicPartition(topic, partition)) < SEQUENCE_RECYCLE
-        )
+        return manager is not None and not 0 <= manager.sequence_number(where) < SEQUENCE_RECYCLE
 
-    async def send(self, topic: str, partition: int, batch: RecordBatch) -> asyncio.Future[Written]:
+    async def send(self, where: TopicPartition, batch: RecordBatch) -> asyncio.Future[Written]:
         """
         Hand *batch* over. The partition is not busy.
 
@@ -158,69 +200,43 @@ class RawProducer:
         Raises:
             KafkaError: If the topic is unknown or the producer is closed.
         """
-        where = TopicPartition(topic, partition)
-        done = await self._inner.send_batch(batch, topic, partition=partition)
-        waiter = self._expect(where, batch)
-        done.add_done_callback(lambda future: self._ended(where, to_outcome(future)))
+        done = await self._inner.send_batch(batch, where.topic, partition=where.partition)
+        one = self._outstanding[where] = _Outstanding(self, where, batch, None)
+        waiter = one.waiter
+        done.add_done_callback(lambda future: one.ended(to_outcome(future)))
         return waiter
 
-    def send_nowait(
-        self, topic: str, partition: int, batch: RecordBatch
-    ) -> asyncio.Future[Written] | None:
+    def send_nowait(self, where: TopicPartition, batch: RecordBatch, landed: Landed) -> bool:
         """
-        Hand *batch* over like `send`, if that needs no waiting; `None` if it does.
+        Hand *batch* over like `send`, if that needs no waiting; says whether it was.
 
         Batches that are handed over in one turn of the loop travel in one request a broker.
+        *landed* hears what the future of `send` would.
         """
-        accumulator = self._inner._message_accumulator
-        known = self.client.cluster._partitions.get(topic)
-        if known is None or partition not in known:
-            return None
-        where = TopicPartition(topic, partition)
+        if where in self._outstanding or self.near_wrap(where):
+            return False
+        inner = self._inner
+        accumulator = inner._message_accumulator
+        known = inner.client.cluster._partitions.get(where.topic)
+        if known is None or where.partition not in known:
+            return False
         closed = accumulator._closed or accumulator._exception is not None
         if closed or where in accumulator._batches:
-            return None
-        waiter = self._expect(where, batch)
-        if not self._courier.give(where, batch, partial(self._ended, where)):
+            return False
+        one = self._outstanding[where] = _Outstanding(self, where, batch, landed)
+        if not self._courier.give(where, batch, one.ended):
             done = accumulator._append_batch(batch, where).future
-            done.add_done_callback(lambda future: self._ended(where, to_outcome(future)))
-        return waiter
-
-    def _expect(self, where: TopicPartition, batch: RecordBatch) -> asyncio.Future[Written]:
-        waiter: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
-        self._outstanding[where] = _Outstanding(batch, self._clock.monotonic(), waiter)
-        return waiter
-
-    def _ended(self, where: TopicPartition, outcome: int | BaseException) -> None:
-        one = self._outstanding.pop(where, None)
-        if one is None or one.waiter.done():
-            return
-        if isinstance(outcome, asyncio.CancelledError):
-            outcome = Abandoned("the batch was dropped by the client")
-        if isinstance(outcome, BaseException):
-            one.waiter.set_exception(outcome)
-            # The waiter may be alone by now; an error nobody fetches is no fault of the program.
-            one.waiter.exception()
-        else:
-            one.waiter.set_result(
-                Written(
-                    offset=outcome,
-                    batch_bytes=one.batch.size(),
-                    uncompressed_bytes=one.batch.uncompressed_bytes,
-                    latency_s=self._clock.monotonic() - one.since_s,
-                )
-            )
+            done.add_done_callback(lambda future: one.ended(to_outcome(future)))
+        return True
 
     def _task_ended(self, doubt: str, _: "asyncio.Task[None]") -> None:
         self.suspect(doubt)
 
     def abandon(self) -> None:
         """Tell everyone who waits that this producer will not answer any more."""
-        for one in self._outstanding.values():
-            if not one.waiter.done():
-                one.waiter.set_exception(Abandoned("the producer was replaced"))
-                one.waiter.exception()
-        self._outstanding.clear()
+        given_up, self._outstanding = self._outstanding, {}
+        for one in given_up.values():
+            one.tell(Abandoned("the producer was replaced"))
 
     async def close(self, timeout_s: float) -> None:
         """

@@ -1,32 +1,21 @@
 """Record batches of exact size: what a record adds, and a builder that compresses with a level."""
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-from bridge.kafka.checksum import crc32c
+from bridge.kafka.batch_bytes import BATCH_OVERHEAD_BYTES, frame_batch, record_head, varint
 from bridge.kafka.codecs import Codec
 
 Headers = tuple[tuple[str, bytes], ...]
 """Record headers in order; a name may repeat."""
 
-BATCH_OVERHEAD_BYTES = 61
-"""The header of a record batch, KIP-98's format 2."""
-
-_HEAD = struct.Struct(">qiibI")
-_REST = struct.Struct(">hiqqqhii")
-_MAGIC = 2
-_REST_AT = 21  # What the checksum covers begins here, with the attributes.
-_LENGTH_FROM = 12  # What the length counts begins here.
 _NO_PRODUCER = (-1, -1, -1)
 _VARINT_MAX = 5
-_NULL = b"\x01"  # The length of null.
 _SIZES_KEPT = 1024  # Combinations of headers and limits; a tenant has one.
 
 
-@dataclass(frozen=True, slots=True)
-class OutRecord:
+class OutRecord(NamedTuple):
     """One record to be written. `items` are the spans, points or log records in it."""
 
     key: bytes | None
@@ -71,6 +60,17 @@ class RecordBatch:
     a new one.
     """
 
+    __slots__ = (
+        "_buffer",
+        "_bytes_max",
+        "_codec",
+        "_count",
+        "_pieces",
+        "_producer",
+        "_timestamps_ms",
+        "uncompressed_bytes",
+    )
+
     def __init__(self, bytes_max: int, codec: Codec | None) -> None:
         self._bytes_max = bytes_max
         self._codec = codec
@@ -79,23 +79,19 @@ class RecordBatch:
         self._pieces: list[bytes] = []
         self._count = 0
         self._timestamps_ms = 0, 0
-        self._buffer: bytearray | None = None
+        self._buffer: bytes | None = None
         self.uncompressed_bytes = BATCH_OVERHEAD_BYTES
 
     def add(self, record: OutRecord, timestamp_ms: int) -> bool:
         """Append *record*, unless the batch would exceed its size; says whether it did."""
         first_ms, last_ms = self._timestamps_ms if self._count else (timestamp_ms, timestamp_ms)
-        key, value = record.key, record.value
-        head = b"\x00" + varint(timestamp_ms - first_ms) + varint(self._count)
-        head += _NULL if key is None else varint(len(key)) + key
-        head += varint(len(value))
-        tail = _encode_headers(record.headers)
-        body_bytes = len(head) + len(value) + len(tail)
-        length = varint(body_bytes)
-        size = self.uncompressed_bytes + len(length) + body_bytes
+        key, value, headers, _ = record
+        tail = _encode_headers(headers)
+        head = record_head(key, len(value), len(tail), timestamp_ms - first_ms, self._count)
+        size = self.uncompressed_bytes + len(head) + len(value) + len(tail)
         if size > self._bytes_max:
             return False
-        self._pieces += (length + head, value, tail)
+        self._pieces += (head, value, tail)
         self._timestamps_ms = first_ms, max(last_ms, timestamp_ms)
         self._count += 1
         self.uncompressed_bytes = size
@@ -119,23 +115,16 @@ class RecordBatch:
     def _set_producer_state(self, producer_id: int, producer_epoch: int, sequence: int) -> None:
         self._producer = producer_id, producer_epoch, sequence
 
-    def _build(self) -> bytearray:
+    def _build(self) -> bytes:
         # aiokafka calls this once it has set the producer's id and sequence number.
         if self._buffer is None:
             attributes, records = _compressed(self._pieces, self._codec)
-            self._buffer = self._framed(attributes, records)
+            count = self._count
+            self._buffer = frame_batch(
+                attributes, count, *self._timestamps_ms, *self._producer, records
+            )
             self._pieces = []
         return self._buffer
-
-    def _framed(self, attributes: int, records: Sequence[bytes]) -> bytearray:
-        count = self._count
-        first_ms, last_ms = self._timestamps_ms
-        out = bytearray().join((bytes(BATCH_OVERHEAD_BYTES), *records))
-        rest = attributes, count - 1, first_ms, last_ms, *self._producer, count
-        _REST.pack_into(out, _REST_AT, *rest)
-        checksum = crc32c(memoryview(out)[_REST_AT:])
-        _HEAD.pack_into(out, 0, 0, len(out) - _LENGTH_FROM, -1, _MAGIC, checksum)
-        return out
 
 
 def build_batch(
@@ -157,29 +146,13 @@ def encoded_size(record: OutRecord, codec: Codec | None) -> int:
     return batch.size()
 
 
-def varint(value: int) -> bytes:
-    """*value* as a zigzag varint."""
-    value = value << 1 if value >= 0 else (-value << 1) - 1
-    if value < 0x80:
-        return _ONE_BYTE[value]
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-_ONE_BYTE = [bytes((value,)) for value in range(0x80)]
-
-
-def _compressed(pieces: list[bytes], codec: Codec | None) -> tuple[int, Sequence[bytes]]:
+def _compressed(pieces: list[bytes], codec: Codec | None) -> tuple[int, list[bytes]]:
     """The attributes and records of a batch; as they are if compression wins nothing."""
     if codec is None:
         return 0, pieces
     data = b"".join(pieces)
     packed = codec.compress(data)
-    return (codec.attributes, (packed,)) if len(packed) < len(data) else (0, (data,))
+    return (codec.attributes, [packed]) if len(packed) < len(data) else (0, [data])
 
 
 @lru_cache(_SIZES_KEPT)

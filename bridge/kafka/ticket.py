@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from bridge.core import ACCEPTED, Clock, Deadline, DeliveryError, Receipt, Unavailable
 from bridge.kafka.again import afresh
+from bridge.kafka.shares import Tally
 
 RETRY_AFTER_S = 1.0
 """Seconds after which senders are asked to come back while Kafka is slow."""
@@ -13,7 +14,7 @@ _MESSAGE_CHARS_MAX = 1000
 _EXPIRY_STEP_S = 0.05
 
 
-class Ticket:
+class Ticket(Tally):
     """
     Settled when all entries of one request are acknowledged or refused, or one of them failed.
 
@@ -26,12 +27,8 @@ class Ticket:
     __slots__ = (
         "_future",
         "_messages",
-        "_open",
-        "acknowledged_items",
         "copied_bytes",
         "deadline",
-        "in_doubt_items",
-        "live",
         "on_death",
         "outcome",
         "rejected_items",
@@ -41,14 +38,10 @@ class Ticket:
     def __init__(self, deadline: Deadline | None, on_death: Callable[["Ticket"], None]) -> None:
         self.deadline = deadline
         self.on_death = on_death
-        self.live = True
-        self.acknowledged_items = 0
         self.copied_bytes = 0
-        self.in_doubt_items = 0
         self.rejected_items = 0
         self.outcome: Receipt | DeliveryError | None = None
         self._messages: tuple[str, ...] = ()
-        self._open = 1  # The one of `seal`: entries may settle while others are being added.
         self._future: asyncio.Future[Receipt] | None = None
         self.watched: set[Ticket] | None = None  # Where `Expiry` keeps it.
 
@@ -68,20 +61,30 @@ class Ticket:
 
     def opened(self) -> None:
         """One more entry belongs to this request."""
-        self._open += 1
+        self.open_entries += 1
 
     def seal(self) -> None:
         """All entries are known: settle as soon as they are."""
-        self._open -= 1
-        if self._open == 0:
-            self._complete()
+        # Counted since the ticket was made: entries may settle while others are being added.
+        self.open_entries -= 1
+        if self.open_entries == 0:
+            self.complete()
 
     def acknowledged(self, items: int) -> None:
         """An entry is written."""
         self.acknowledged_items += items
-        self._open -= 1
-        if self._open == 0:
-            self._complete()
+        self.open_entries -= 1
+        if self.open_entries == 0:
+            self.complete()
+
+    def complete(self) -> None:
+        """All entries are written or refused."""
+        if self.outcome is None:
+            plain = not (self.rejected_items or self._messages)
+            self.outcome = (
+                ACCEPTED if plain else Receipt(self.rejected_items, "; ".join(self._messages))
+            )
+            self._settled_with(self.outcome)
 
     def rejected(self, items: int, message: str) -> None:
         """An entry will never be written, and the sender is told how many items that were."""
@@ -154,17 +157,9 @@ class Ticket:
             self._messages += (message,)
 
     def _close_one(self) -> None:
-        self._open -= 1
-        if self._open == 0:
-            self._complete()
-
-    def _complete(self) -> None:
-        if self.outcome is None:
-            plain = not (self.rejected_items or self._messages)
-            self.outcome = (
-                ACCEPTED if plain else Receipt(self.rejected_items, "; ".join(self._messages))
-            )
-            self._settled_with(self.outcome)
+        self.open_entries -= 1
+        if self.open_entries == 0:
+            self.complete()
 
 
 class Expiry:

@@ -18,6 +18,7 @@ from bridge.kafka import (
     Ticket,
     Topic,
     encoded_size,
+    open_shares,
     value_bytes_max,
 )
 
@@ -140,8 +141,7 @@ class Target:
             (share,) = shares
             self.put(share[0], Placed(partition, value, Encoded(value, items), None))
             return
-        for share in shares:
-            share[0].opened()
+        open_shares(shares)
         entry = SharedEntry(shares, value, self._headers, items, self)
         self._flusher.put(self._topic.name, partition, self._limit, entry)
 

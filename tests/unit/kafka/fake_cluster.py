@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from bridge.kafka import Opening, Written
-from bridge.kafka.raw_producer import Abandoned
+from bridge.kafka.raw_producer import Abandoned, Landed
 from bridge.kafka.record_batch import RecordBatch
 
 
@@ -93,21 +94,25 @@ class FakeRaw:
         self.doubt = self.doubt or doubt
         self.attention.set()
 
-    def busy(self, topic: str, partition: int) -> "asyncio.Future[Written] | None":
-        return self.hanging.get((topic, partition))
+    def busy(self, where: TopicPartition) -> "asyncio.Future[Written] | None":
+        return self.hanging.get(where)
 
-    def near_wrap(self, topic: str, partition: int) -> bool:
+    def near_wrap(self, where: TopicPartition) -> bool:
         wraps, self.cluster.wraps = self.cluster.wraps, False
         return wraps
 
-    async def send(
-        self, topic: str, partition: int, batch: RecordBatch
-    ) -> "asyncio.Future[Written]":
-        return self.send_nowait(topic, partition, batch)
+    async def send(self, where: TopicPartition, batch: RecordBatch) -> "asyncio.Future[Written]":
+        return self._send(where, batch)
 
-    def send_nowait(
-        self, topic: str, partition: int, batch: RecordBatch
-    ) -> "asyncio.Future[Written]":
+    def send_nowait(self, where: TopicPartition, batch: RecordBatch, landed: Landed) -> bool:
+        if self.busy(where) is not None or self.near_wrap(where):
+            return False
+        self._send(where, batch).add_done_callback(
+            lambda future: landed(future.exception() or future.result())
+        )
+        return True
+
+    def _send(self, where: TopicPartition, batch: RecordBatch) -> "asyncio.Future[Written]":
         waiter: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         step = self.cluster.script.pop(0) if self.cluster.script else None
         if isinstance(step, KafkaError):
@@ -115,14 +120,12 @@ class FakeRaw:
             return waiter
         if step != "hang":
             data = bytes(batch._build())
-            self.cluster.batches.append((topic, partition, len(data)))
+            self.cluster.batches.append((*where, len(data)))
             for record in DefaultRecordBatch(data):
-                stored = StoredRecord(
-                    topic, partition, record.key, record.value, list(record.headers)
-                )
+                stored = StoredRecord(*where, record.key, record.value, list(record.headers))
                 self.cluster.written.append(stored)
         if step in ("hang", "lose"):
-            self.hanging[topic, partition] = waiter
+            self.hanging[where] = waiter
             return waiter
         waiter.set_result(Written(0, len(data), batch.uncompressed_bytes, 0.001))
         return waiter

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiokafka.errors as kafka
 import pytest
+from aiokafka import TopicPartition
 
 from bridge.core import Deadline, DeliveryError, Denied, Interrupted, SystemClock, Unavailable
 from bridge.kafka import OutRecord, Producer
@@ -41,7 +42,7 @@ class Bench:
     async def send(self, timeout_s: float | None = 5.0) -> None:
         batch = RecordBatch(10_000, None)
         assert batch.add(OutRecord(None, b"x", (), 1), 0)
-        await self.producer.send("t", 0, batch, timeout_s)
+        await self.producer.send(TopicPartition("t", 0), batch, timeout_s)
 
 
 @pytest.fixture
