@@ -24,7 +24,7 @@ ENDPOINT = "localhost:13134"
 LIMIT_MAX = 10_000
 TIMEOUT_S = 60.0
 _ANSWER_S = 10.0
-_CODES = {400: EXIT_USAGE, 422: EXIT_USAGE, 429: EXIT_TRY_AGAIN}
+_CODES = {400: EXIT_USAGE, 422: EXIT_USAGE, 429: EXIT_TRY_AGAIN, 503: EXIT_TRY_AGAIN}
 
 
 def tap(
@@ -41,11 +41,12 @@ def tap(
 
     The bridge needs the extension admin, and shows data only to its own machine. Looking changes
     nothing and holds nothing back: it takes at most a tenth of the process's time, and what it
-    cannot look at is counted as missed. Data is shown as it is, secrets in it included.
+    cannot look at is counted as missed. Data is shown as it is, secrets in it included. With
+    --workers all of them are watched.
 
     Exit codes: 0 something was shown; 64 wrong usage, no such stage, or a condition that cannot
-    run; 69 no bridge answers, or it does not show data to us; 75 nothing matched in time, or too
-    many are looking.
+    run; 69 no bridge answers, or it does not show data to us; 75 nothing matched in time, too many
+    are looking, or the workers have not started.
 
     Parameters
     ----------
@@ -116,8 +117,9 @@ def _print(event: dict[str, Any]) -> None:
         if "topic" in event:
             offsets = f"{event['first_offset']}-{event['last_offset']}"
             place = f"{place} {event['topic']}/{event['partition']}@{offsets}"
+        worker = f" in worker {event['worker']}" if "worker" in event else ""
         print(
-            f"#{event['number']} {event['stage']}: {event['matched']} of {event['items']} "
+            f"#{event['number']} {event['stage']}{worker}: {event['matched']} of {event['items']} "
             f"{Signal(event['signal']).items.replace('_', ' ')} from {place}"
         )
         if "too_large_bytes" in event:

@@ -250,8 +250,7 @@ class Host(Protocol):
         """
         What the processes of this service show now, one view for each.
 
-        With ``--workers`` the workers are asked, within seconds; of one that does not answer there
-        is no view.
+        With ``--workers`` they are asked, within seconds; one that does not answer has no view.
         """
         ...
 
@@ -277,6 +276,14 @@ class Host(Protocol):
 
         Raises:
             LookupError: If there is no such stage in this process; names those there are.
+        """
+        ...
+
+    async def ask_workers(self, question: Mapping[str, Any]) -> Mapping[int, Any] | None:
+        """
+        What workers answer to *question*, by number, as JSON; `None` if this process has none.
+
+        Bounded in time, as `views`.
         """
         ...
 

@@ -1,9 +1,13 @@
 """What the running service tells its extensions."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from bridge.core import ComponentId, ConfigError, Extension, Host, Status, View, Watcher
 from bridge.service.status_book import StatusBook
+
+Ask = Callable[[Mapping[str, Any]], Awaitable[Mapping[int, Any]]]
+"""As `Host.ask_workers`."""
 
 Watch = Callable[[str, Watcher], Callable[[], None]]
 """As `Host.watch`."""
@@ -27,6 +31,8 @@ class ServiceHost:
             Gives the ids of the components of each pipeline.
         watch:
             Has a stage of this process watched, if it has any.
+        ask:
+            Asks its workers, if there are any.
     """
 
     def __init__(
@@ -36,12 +42,14 @@ class ServiceHost:
         others: Callable[[], Awaitable[Sequence[View]]] | None = None,
         pipelines: Callable[[], Graph] = dict,
         watch: Watch | None = None,
+        ask: Ask | None = None,
     ) -> None:
         self._book = book
         self._view = view
         self._others = others
         self._pipelines = pipelines
         self._watch = watch
+        self._ask = ask
         self.started = False
         self.draining = False
         self.extensions: dict[ComponentId, Extension] = {}
@@ -78,10 +86,13 @@ class ServiceHost:
         """
         if self._watch is None:
             raise LookupError(
-                f"there is no stage {stage} in this process: with --workers the stages are in the "
-                "workers, which cannot be watched; run without --workers to look"
+                f"there is no stage {stage} in this process: with --workers they are in the workers"
             )
         return self._watch(stage, watcher)
+
+    async def ask_workers(self, question: Mapping[str, Any]) -> Mapping[int, Any] | None:
+        """What each worker answers to *question*; `None` if this process has none."""
+        return None if self._ask is None else await self._ask(question)
 
     def extension(self, component_id: ComponentId) -> Extension:
         """
@@ -114,6 +125,7 @@ class _PartHost:
         self.pipelines = host.pipelines
         self.views = host.views
         self.watch = host.watch
+        self.ask_workers = host.ask_workers
 
     def extension(self, component_id: ComponentId) -> Extension:
         """As `ServiceHost.extension`."""

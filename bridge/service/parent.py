@@ -97,6 +97,7 @@ class _Parent:
             page=lambda: self._workers.page(),
             views=lambda: self._workers.views(),
             pipelines=lambda: pipelines_of(self._config),
+            ask=lambda question: self._workers.ask(question),
         )
         self._workers = Workers(self._plans(shared), self._service.reporter, self._service.metrics)
 

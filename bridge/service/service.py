@@ -19,7 +19,7 @@ from bridge.core import (
 from bridge.service.assembly import Assembler, Assembly
 from bridge.service.crew import Crew
 from bridge.service.embedded import for_same_broker, start_embedded, wants_embedded
-from bridge.service.host import Graph, ServiceHost
+from bridge.service.host import Ask, Graph, ServiceHost
 from bridge.service.places import Observe, unobserved
 from bridge.service.reload_plan import ReloadPlan, plan_reload
 from bridge.service.replacing import Replacement
@@ -90,6 +90,8 @@ class Service:
             What the workers of this process show, if it has any.
         pipelines:
             Gives what the status page shows as pipelines instead of those of *config*.
+        ask:
+            Asks the workers of this process, if it has any.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Service:
         page: Callable[[], Awaitable[MetricRegistry]] | None = None,
         views: Callable[[], Awaitable[Sequence[View]]] | None = None,
         pipelines: Callable[[], Graph] | None = None,
+        ask: Ask | None = None,
     ) -> None:
         # As it was given, and as it runs: with the address of the embedded broker.
         self._config = self._resolved = config
@@ -112,7 +115,7 @@ class Service:
         # A parent of workers has no stages of its own.
         taps = Taps(lambda: self._assembly) if views is None else None
         watch = taps.watch if taps is not None else None
-        self.host = ServiceHost(self._book, self.view, views, shown, watch)
+        self.host = ServiceHost(self._book, self.view, views, shown, watch, ask)
         self._crew = Crew()
         self._assembly = Assembly()
         self._broker: Broker | None = None

@@ -12,6 +12,8 @@ import pickle
 import signal
 import socket
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -26,8 +28,19 @@ from bridge.service.runner import (
     tune_gc,
 )
 from bridge.service.service import ReloadFailed, Service
-from bridge.service.worker_link import FIGURES, RELOAD, VIEW, WorkerPlan, read_frame, write_frame
+from bridge.service.worker_link import (
+    FIGURES,
+    LOOK,
+    RELOAD,
+    VIEW,
+    WorkerPlan,
+    read_frame,
+    write_frame,
+)
 from bridge.telemetry import configure_logging, snapshot
+
+if TYPE_CHECKING:
+    from bridge.extensions.admin.tap_desk import TapDesk
 
 log = structlog.get_logger()
 
@@ -84,6 +97,7 @@ class _Upkeep:
         self._generation = plan.generation
         self._refused: tuple[int, str] = (-1, "")
         self._reloading: asyncio.Task[None] | None = None
+        self._desk: TapDesk | None = None
 
     def answer(self, asked: bytes) -> object:
         """What is told to a question."""
@@ -92,6 +106,8 @@ class _Upkeep:
         if asked == VIEW:
             view = self._service.view()
             return [view.figures, view.details, view.events]
+        if asked.startswith(LOOK):
+            return self._look(json.loads(asked[len(LOOK) :]))
         if asked.startswith(RELOAD):
             # Bytes of our own parent, as the plan at the start.
             plan: WorkerPlan = pickle.loads(asked[len(RELOAD) :])  # noqa: S301
@@ -103,6 +119,14 @@ class _Upkeep:
             "generation": self._generation,
             "refused": list(self._refused),
         }
+
+    def _look(self, question: Any) -> Mapping[str, Any]:
+        if self._desk is None:
+            # The language of conditions is loaded once somebody looks.
+            from bridge.extensions.admin.tap_desk import TapDesk
+
+            self._desk = TapDesk(self._service.host, SystemClock())
+        return self._desk.answer(question)
 
     async def stop(self) -> None:
         """Break a reload off."""

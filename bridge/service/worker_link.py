@@ -12,6 +12,8 @@ FRAME_BYTES_MAX = 64 << 20
 STATUS = b"status"
 FIGURES = b"figures"
 VIEW = b"view"
+LOOK = b"look"
+"""Followed by JSON: a question of the extension `admin` about what passes the stages."""
 RELOAD = b"reload"
 """Followed by the pickled plan; the answer says that it came. `STATUS` tells what became of it."""
 

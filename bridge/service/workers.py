@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import pickle
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ import structlog
 
 from bridge.core import ConfigError, State, Status, View
 from bridge.service.runner import EXIT_CONFIG
-from bridge.service.worker_link import FIGURES, RELOAD, STATUS, VIEW, WorkerPlan
+from bridge.service.worker_link import FIGURES, LOOK, RELOAD, STATUS, VIEW, WorkerPlan
 from bridge.service.worker_process import NoAnswer, WorkerProcess
 from bridge.telemetry import Gathered, MetricRegistry
 
@@ -178,6 +179,15 @@ class Workers:
         told = [view for task in asked if (view := task.result()) is not None]
         return [View(None, self._gathered.ended(), {}, []), *told]
 
+    async def ask(self, question: Mapping[str, Any]) -> dict[int, Any]:
+        """What each that answers says to a question of an extension, by its number."""
+        asked = LOOK + json.dumps(question).encode()
+        running = [(seat.number, seat.process) for seat in self._seats if seat.process]
+        async with asyncio.TaskGroup() as group:
+            answers = [group.create_task(_answer(process, asked)) for _, process in running]
+        told = zip((number for number, _ in running), answers, strict=True)
+        return {number: task.result() for number, task in told if task.result() is not None}
+
     async def _keep(self, seat: _Seat) -> None:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
@@ -284,6 +294,13 @@ class Workers:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+async def _answer(process: WorkerProcess, asked: bytes) -> Any:
+    try:
+        return await process.ask(asked)
+    except NoAnswer:
+        return None
 
 
 def _trouble(status: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bridge.core import (
     Clock,
@@ -34,6 +35,7 @@ class FakeHost:
     graph: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     shown: list[View] = field(default_factory=list)
     watchers: dict[str, list[Watcher]] = field(default_factory=dict)
+    workers: Callable[[Mapping[str, Any]], Mapping[int, Any]] | None = None
 
     def pipelines(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
         """What the test put into `graph`."""
@@ -66,6 +68,10 @@ class FakeHost:
             raise LookupError(f"there is no stage {stage}: {', '.join(self.watchers)}")
         self.watchers[stage].append(watcher)
         return lambda: self.watchers[stage].remove(watcher)
+
+    async def ask_workers(self, question: Mapping[str, Any]) -> Mapping[int, Any] | None:
+        """What `workers` of the test answers; without it there are none."""
+        return None if self.workers is None else self.workers(question)
 
     def extension(self, component_id: ComponentId) -> Extension:
         """

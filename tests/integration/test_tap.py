@@ -24,6 +24,8 @@ TAPS = [
     ["exporters/otlp", "--timeout", "15s", "--where", 'service.name == "nobody"'],
 ]
 
+OF_WORKERS = ["receivers/otlp", "--limit", "120", "--where", 'name == "send"']
+
 
 def config_of(kafka: Kafka, topic: str, group: str, backend: str, ports: list[int]) -> str:
     """Both halves, with a processor, in one process."""
@@ -93,6 +95,31 @@ async def test_traffic_is_seen_at_every_stage_and_all_of_it_arrives(
     assert (nobody[-1]["shown"], nobody[-1]["seen"] > 0) == (0, True)
 
 
+async def test_all_workers_are_seen_as_one(kafka: Kafka, tmp_path: Path, capsys: Capture) -> None:
+    """With --workers 2 each batch is shown once, and the sending verb knows what was delivered."""
+    topic, group = await kafka.create_topic(partitions=4), kafka.unique("group")
+    ports = [free_port(), free_port()]
+    async with running_backend() as backend:
+        config = config_of(kafka, topic, group, backend.grpc, ports)
+        async with running_bridge(config, tmp_path, arguments=("--workers", "2")) as bridge:
+            endpoint = bridge.endpoints["extensions/admin"]
+            tap = await start_tap(tmp_path, endpoint, *OF_WORKERS)
+            await wait_watching(tap)
+            for _ in range(6):  # Each run is one connection, which one worker has.
+                told = await send(tmp_path, config, capsys, 20)
+            code, events = await end_of(tap)
+            delivered = await backend.span_ids()
+
+    hops = {hop["hop"]: hop["traces"] for hop in told["hops"]}
+    assert (told["faults"], told["delivered_unknown"], hops["delivered"]) == ([], "", 20)
+    assert code == 0
+    seen = [span["spanId"] for one in batches(events) for span in spans(one)]
+    assert len(seen) == len(set(seen)) == events[-1]["shown"] == 6 * 20
+    assert {one["worker"] for one in batches(events)} == {0, 1}
+    assert [one["number"] for one in batches(events)] == list(range(1, len(seen) + 1))
+    assert len(delivered) == len(set(delivered)) == 6 * 20 * 3
+
+
 def batches(events: list[Any]) -> list[Any]:
     """The batches among the events."""
     return [one for one in events if one["event"] == "batch"]
@@ -110,7 +137,7 @@ def spans(event: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def start_tap(folder: Path, endpoint: str, *words: str) -> Tap:
     """The verb in a process of its own, writing to a file."""
-    out = folder / f"tap-{TAPS.index(list(words))}.json"
+    out = folder / f"tap-{[*TAPS, OF_WORKERS].index(list(words))}.json"
     with out.open("wb") as file:
         line = ("tap", *words, "--endpoint", endpoint, "--output", "json")
         process = await asyncio.create_subprocess_exec(PROGRAM, *line, stdout=file)

@@ -2,16 +2,15 @@
 
 import ipaddress
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 from pydantic import Field, ValidationError
 
 from bridge.core import Host, SystemClock
-from bridge.extensions.admin.tap_match import TapMatcher
-from bridge.extensions.admin.tapping import Tap, TapEvent
+from bridge.extensions.admin.looks import NoWorkerAnswers, open_look
 from bridge.options import Duration, Options
-from bridge.wire import otlp_json
 
 TAPS_MAX = 4
 """Taps at the same time: each costs up to a tenth of the process's time."""
@@ -51,27 +50,29 @@ async def answer_tap(host: Host, request: web.Request) -> web.StreamResponse:
 async def _stream(host: Host, request: web.Request, wanted: TapRequest) -> web.StreamResponse:
     clock = SystemClock()
     try:
-        tap = Tap(TapMatcher(wanted.where), wanted.limit, clock)
-        end = host.watch(wanted.stage, tap)
+        look = await open_look(host, wanted.stage, wanted.where, wanted.limit, clock)
     except ValueError as error:
         raise web.HTTPBadRequest(text=f"where: {error}\n") from error
     except LookupError as error:
         # Not 404: that is what a server says that has no taps at all.
         raise web.HTTPUnprocessableEntity(text=f"{error.args[0]}\n") from error
+    except NoWorkerAnswers as error:
+        raise web.HTTPServiceUnavailable(text="no worker answers yet: try again\n") from error
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     try:
         await response.prepare(request)
-        await response.write(_line(TapEvent({"event": "watching", "stage": wanted.stage})))
+        await response.write(_line({"event": "watching", "stage": wanted.stage}))
         until_s = clock.monotonic() + wanted.timeout
-        while not tap.complete and (left_s := until_s - clock.monotonic()) > 0:
-            event = await tap.next(min(_HEARTBEAT_S, left_s))
+        while not look.complete and (left_s := until_s - clock.monotonic()) > 0:
+            event = await look.next(min(_HEARTBEAT_S, left_s))
             # An empty line finds out whether somebody still reads.
             await response.write(b"\n" if event is None else _line(event))
-        await response.write(_line(_end(tap)))
+        reason = "limit" if look.complete else "timeout"
+        await response.write(_line({"event": "end", "reason": reason, **look.counts}))
     except ConnectionResetError:
         return response  # Whoever watched has seen enough.
     finally:
-        end()
+        await look.close()
     return response
 
 
@@ -89,24 +90,8 @@ async def _read(request: web.Request) -> TapRequest:
         raise web.HTTPBadRequest(text="the body is no JSON\n") from error
 
 
-def _line(event: TapEvent) -> bytes:
-    fields: dict[str, Any] = dict(event.fields)
-    if event.matched is not None and event.batch is not None:
-        fields["request"] = json.loads(otlp_json.encode(event.batch.signal, event.matched.body))
-    return json.dumps(fields).encode() + b"\n"
-
-
-def _end(tap: Tap) -> TapEvent:
-    reason = "limit" if tap.complete else "timeout"
-    return TapEvent(
-        {
-            "event": "end",
-            "reason": reason,
-            "seen": tap.seen,
-            "shown": tap.shown,
-            "missed": tap.missed,
-        }
-    )
+def _line(event: Mapping[str, Any]) -> bytes:
+    return json.dumps(event).encode() + b"\n"
 
 
 def _is_local(address: str | None) -> bool:

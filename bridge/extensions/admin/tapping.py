@@ -1,12 +1,14 @@
 """One tap: what it has seen, within its bounds. It never waits and never holds a batch back."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.core import Batch, BridgeError, Clock
 from bridge.extensions.admin.tap_match import Matched, TapMatcher
+from bridge.wire import otlp_json
 
 EVENTS_MAX = 256
 """Events that wait to be sent; further ones are counted as missed."""
@@ -33,6 +35,19 @@ class TapEvent:
     fields: Mapping[str, Any]
     batch: Batch | None = None
     matched: Matched | None = None
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the items that are shown."""
+        return 0 if self.matched is None else len(self.matched.body)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as one JSON object."""
+        fields: dict[str, Any] = dict(self.fields)
+        if self.matched is not None and self.batch is not None:
+            shown = otlp_json.encode(self.batch.signal, self.matched.body)
+            fields["request"] = json.loads(shown)
+        return fields
 
 
 class Tap:
@@ -133,9 +148,19 @@ class Tap:
                 event = await self._waiting.get()
         except TimeoutError:
             return None
-        if event.matched is not None:
-            self._waiting_bytes -= len(event.matched.body)
+        self._waiting_bytes -= event.kept_bytes
         return event
+
+    def take(self, bytes_max: int) -> list[TapEvent]:
+        """What waits longest, up to *bytes_max* of shown items and at least one."""
+        taken: list[TapEvent] = []
+        taken_bytes = 0
+        while not self._waiting.empty() and (not taken or taken_bytes < bytes_max):
+            event = self._waiting.get_nowait()
+            self._waiting_bytes -= event.kept_bytes
+            taken_bytes += event.kept_bytes
+            taken.append(event)
+        return taken
 
 
 def _origin(batch: Batch) -> dict[str, Any]:

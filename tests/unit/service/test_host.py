@@ -36,7 +36,7 @@ def test_host_ready_needs_start_and_no_drain() -> None:
 
 def test_stages_of_another_process_cannot_be_watched() -> None:
     """A parent of workers has none of its own, and says so."""
-    with pytest.raises(LookupError, match="run without --workers"):
+    with pytest.raises(LookupError, match="they are in the workers"):
         ServiceHost(StatusBook()).watch("exporters/otlp", _Nobody())
 
 
