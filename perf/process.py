@@ -72,7 +72,11 @@ def sink() -> Iterator[Sink]:
 
 
 def config(subject: str, pipeline: str, bootstrap: str, topic: str, port: int, health: int) -> str:
-    """Both read from the earliest offset and send uncompressed, since a sink is no network."""
+    """
+    Both read from the earliest offset and send uncompressed, since a sink is no network.
+
+    Fetch sizes are the defaults of each.
+    """
     ours = subject == "bridge"
     tail = f"  tail_sampling:\n    decision_wait: {DECISION_WAIT_S}s\n"
     tail += "" if ours else "    num_traces: 2000000\n"
@@ -87,8 +91,6 @@ receivers:
     brokers: ["{bootstrap}"]
     group_id: perf-{os.getpid()}-{time.monotonic_ns()}
     initial_offset: earliest
-    max_fetch_size: 33554432
-    max_partition_fetch_size: 4194304
 {marking}    traces: {{topics: [{topic}]}}
 processors:
   batch: {{}}
