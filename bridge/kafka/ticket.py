@@ -210,10 +210,19 @@ class Expiry:
 
     def _tick(self) -> None:
         now = int(self._clock.monotonic() / _EXPIRY_STEP_S)
-        self._latest = None  # Its step may go now.
-        for step in [step for step in self._steps if step < now]:
-            for ticket in self._steps.pop(step):
-                ticket.expire()
-        self._timer = None
-        if self._steps:
-            self._timer = asyncio.get_running_loop().call_later(_EXPIRY_STEP_S, self._tick)
+        self._timer, self._latest = None, None  # The step of the latest may go now.
+        try:
+            for step in [step for step in self._steps if step < now]:
+                self._expire_all(self._steps[step])
+                self._steps.pop(step, None)
+        finally:
+            # Whatever a ticket's owner does when it hears: the others' deadlines still pass.
+            if self._steps and self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(_EXPIRY_STEP_S, self._tick)
+
+    def _expire_all(self, tickets: set[Ticket]) -> None:
+        """Expire *tickets*; whoever hears of one may forget it, or others of them."""
+        while tickets:
+            ticket = tickets.pop()
+            ticket.watched = None
+            ticket.expire()

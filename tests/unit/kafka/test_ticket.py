@@ -96,3 +96,50 @@ async def test_expiry_fails_tickets_whose_deadline_passed() -> None:
     assert gone.live
     assert endless.live
     expiry.close()
+
+
+async def test_expiry_goes_on_when_owners_forget_as_they_hear() -> None:
+    """A request without a task leaves in the very moment in which it hears: so do many at once."""
+    clock = ManualClock()
+    expiry = Expiry(clock)
+    deadline = Deadline.after(1, clock)
+    several = [Ticket(deadline, expiry.forget) for _ in range(20)]
+    for one in several:
+        expiry.watch(one)
+    await clock.advance(1.3)
+    await _until_dead(several)
+    later = Ticket(Deadline.after(1, clock), expiry.forget)
+    expiry.watch(later)
+    await clock.advance(1.3)
+    await _until_dead([later])
+    expiry.close()
+
+    assert expiry._timer is None
+
+
+async def test_expiry_goes_on_after_an_owner_that_fails() -> None:
+    """One that raises as it hears takes nobody else's deadline away."""
+
+    def fail(_: Ticket) -> None:
+        raise RuntimeError("owner")
+
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(what["message"]))
+    clock = ManualClock()
+    expiry = Expiry(clock)
+    deadline = Deadline.after(1, clock)
+    several = [Ticket(deadline, fail) for _ in range(5)]
+    for one in several:
+        expiry.watch(one)
+    await clock.advance(2.0)
+    await _until_dead(several)
+    expiry.close()
+
+    assert len(told) == 5
+
+
+async def _until_dead(tickets: list[Ticket]) -> None:
+    """Wait for the timer, which runs on the loop's own clock."""
+    async with asyncio.timeout(5):
+        while any(one.live for one in tickets):  # noqa: ASYNC110 - tickets tell one owner only
+            await asyncio.sleep(0.01)
