@@ -6,8 +6,7 @@ TESTS := tests
 ARGS :=
 KEEP :=
 SECONDS := 600
-TARGETS := http2_frames grpc_framing http1 split json_request config ottl dead_letter \
-    commit_metadata
+TARGETS :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test faults soak overload fuzz check rootfs bench compare interop protos release
@@ -18,7 +17,7 @@ help:
 	@echo "make faults  all fault scenarios on a cluster of three nodes, with a table"
 	@echo "make soak    20 minutes at half load: memory, tasks and files (ARGS='--minutes 2 --settle 1')"
 	@echo "make overload 5 minutes of ten times too much in 512 MiB (ARGS='--seconds 60')"
-	@echo "make fuzz    every parser with atheris, 10 minutes each (TARGETS=split SECONDS=60)"
+	@echo "make fuzz    every parser with atheris, 10 minutes each, with a table (TARGETS=split SECONDS=60)"
 	@echo "make check   format, lint, types, architecture, documentation, deploy/"
 	@echo "make rootfs  the image without a container engine: built, read-only, 128 MiB, demo and SIGTERM (root)"
 	@echo "make bench   CPU per span of the ingest leg, on this machine (ARGS='--repeats 3')"
@@ -52,10 +51,7 @@ overload: .venv/.set-up
 
 fuzz: .venv/.set-up
 	@tools/set-up fuzz
-	@for target in $(TARGETS); do \
-	    echo "== $$target"; \
-	    $(PYTHON) tests/fuzz/run.py $$target --seconds $(SECONDS) $(ARGS) || exit $$?; \
-	done
+	$(PYTHON) tests/fuzz/all.py $(TARGETS) --seconds $(SECONDS) $(ARGS)
 
 check: .venv/.set-up
 	.venv/bin/ruff check .

@@ -8,8 +8,9 @@ Both sides of the bridge run, the ingest side in a memory cgroup of 512 MiB (whe
 a reading above it fails the run). What bounds the load is narrowed so far that this machine can
 send ten times as much: with ``--bottleneck broker`` a proxy lets so many bytes a second through to
 Kafka, with ``--bottleneck cpu`` a cgroup gives the ingest side a share of a core. What can be
-sustained is then measured with 64 requests in flight, and its p99 is the nominal one. Senders keep
-their rate whatever the answers do; HTTP senders beside them look for Retry-After.
+sustained is then measured: the most that is taken without a refusal, with more and more requests in
+flight; its p99 is the nominal one. Senders then keep ten times that rate whatever the answers do;
+HTTP senders beside them look for Retry-After.
 
 Passed means: nothing was killed, each refusal had a hint, the p99 of what was accepted is at most
 twice the nominal, and every accepted span came out at the other end. Exit code 1 otherwise.
@@ -31,15 +32,15 @@ from whole import Load, Whole, offer, saturate, whole
 
 from tests.cgroups import MemoryGroup, NoCgroup, cpu_group, memory_group
 from tests.faults.cluster import ProxiedKafka
-from tests.faults.proxy import Network
 
 SPANS_A_REQUEST = 100
 TIMES = 10
 LIMIT_MIB = 512
 P99_RATIO_MAX = 2.0
-SATURATING_S = 15.0
+SATURATING_S = 10.0
+IN_FLIGHT_FIRST, IN_FLIGHT_MAX = 32, 400
 HTTP_CLIENTS = 4
-BYTES_PER_S = 1_000_000
+BYTES_PER_S = 200_000
 CPU_PERCENT = 10.0
 
 
@@ -73,6 +74,7 @@ class HttpLoad:
 class Outcome:
     """What an overload came to."""
 
+    in_flight: int
     sustained: float
     nominal: Load
     load: Load
@@ -115,35 +117,35 @@ async def narrowed(
     kafka: ProxiedKafka, options: argparse.Namespace
 ) -> AsyncIterator[tuple[Whole, MemoryGroup | None]]:
     """The bridge behind its bottleneck."""
-    async with kafka.proxies() as proxies, contextlib.AsyncExitStack() as stack:
+    rate = options.bytes_per_s if options.bottleneck == "broker" else 0
+    (node,) = kafka.members
+    port = kafka.proxy_ports[node.number]
+    script = [sys.executable, str(lab.ROOT / "perf/narrow.py"), "--port", str(port)]
+    script += ["--target", f"127.0.0.1:{node.ports['PROXIED']}", "--bytes-per-s", str(rate)]
+    async with contextlib.AsyncExitStack() as stack:
+        # A process of its own: senders that are busy must not narrow the way any further.
+        stack.enter_context(lab.running("narrow", script, port, {"PYTHONPATH": str(lab.ROOT)}))
         rig = await stack.enter_async_context(
             whole(
                 kafka.bootstrap, kafka.proxied_bootstrap, SPANS_A_REQUEST, "  batch: {}", ["batch"]
             )
         )
         pid = rig.ingest.process.popen.pid
+        group: MemoryGroup | None = None
         try:
             group = stack.enter_context(memory_group(pid, LIMIT_MIB))
         except NoCgroup as error:
             print(f"{error}; memory is read instead", file=sys.stderr)
-            group = None
         await saturate(rig, 1.0)
-        if options.bottleneck == "broker":
-            for proxy in proxies.values():
-                proxy.network = Network(bytes_per_s=options.bytes_per_s)
-        else:
+        if options.bottleneck == "cpu":
             stack.enter_context(cpu_group(pid, options.cpu_percent))
         yield rig, group
-        for proxy in proxies.values():
-            proxy.heal()
 
 
 async def overload(options: argparse.Namespace, kafka: ProxiedKafka) -> Outcome:
     """The run."""
     async with narrowed(kafka, options) as (rig, group):
-        await saturate(rig, SATURATING_S / 3)
-        sustained, nominal = await saturate(rig, SATURATING_S)
-        await _rest(rig)
+        in_flight, sustained, nominal, accepted = await sustainable(rig)
         http, peak = HttpLoad(), [0.0]
         watching = asyncio.create_task(_watch(rig, peak))
         until = time.monotonic() + options.seconds
@@ -154,14 +156,44 @@ async def overload(options: argparse.Namespace, kafka: ProxiedKafka) -> Outcome:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         alive = all(side.runs for side in rig.sides.values())
-        accepted = [*nominal.acknowledged, *load.acknowledged, *http.acknowledged]
+        accepted += [*load.acknowledged, *http.acknowledged]
         account = await rig.account(accepted)
         log_lines = rig.ingest.process.log.read_text().count("\n")
-        peak_mib = group.peak_mib() if group else peak[0]
+        # The group counts what came after it was made; the larger of both is what there was.
+        peak_mib = max(group.peak_mib() if group else 0, peak[0])
         kills = group.kills() if group else 0
     return Outcome(
-        sustained, nominal, load, http, account, peak_mib, bool(group), kills, alive, log_lines
+        in_flight,
+        sustained,
+        nominal,
+        load,
+        http,
+        account,
+        peak_mib,
+        bool(group),
+        kills,
+        alive,
+        log_lines,
     )
+
+
+async def sustainable(rig: Whole) -> tuple[int, float, Load, list[int]]:
+    """
+    The most that is taken without a refusal.
+
+    Returns:
+        Requests in flight, requests a second, what was told, and all that was accepted on the way.
+    """
+    best, accepted, in_flight = (0, 0.0, Load()), list[int](), IN_FLIGHT_FIRST
+    while in_flight <= IN_FLIGHT_MAX:
+        rate, told = await saturate(rig, SATURATING_S, in_flight)
+        accepted += told.acknowledged
+        await _rest(rig)
+        if set(told.answers) != {"0"} or rate < best[1]:
+            break
+        best = in_flight, rate, told
+        in_flight *= 2
+    return *best, accepted
 
 
 async def _rest(rig: Whole) -> None:
@@ -194,6 +226,7 @@ def lines_of(options: argparse.Namespace, found: Outcome) -> list[str]:
             f"{sustained:,.0f}",
             f"{len(load.acknowledged) * spans / seconds:,.0f}",
         ),
+        ("requests in flight", f"{found.in_flight}", ""),
         ("refused with a hint, requests", f"{nominal.answers['14']:,}", f"{hinted:,}"),
         ("refused without a hint", f"{nominal.without_hint:,}", f"{load.without_hint:,}"),
         ("not sent, all calls being open", "", f"{load.unsent:,}"),

@@ -2,12 +2,17 @@
 The page of limits, made from the models: ``python tests/limits_page.py > docs/limits.md``.
 
 Each row names the tests that show its limit; `test_promises.py` holds the page to this, and the
-names to the tests that there are.
+names to the tests that there are. With ``--run`` these tests are run, and a dated table in
+``perf/results`` says how they ended.
 """
 
+import datetime
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -97,13 +102,22 @@ LIMITS: Final[dict[tuple[tuple[str, str], str], tuple[str, ...]]] = {
 HEAD: Final = """# Limits
 
 What strangers can make this bridge do is bounded by these options, all of them finite by default.
-Times are seconds. `otlp-bridge explain receivers.otlp.max_items_per_request` says more of one.
+`otlp-bridge explain receivers.otlp.max_items_per_request` says more of one.
 
 This page is generated: `python tests/limits_page.py > docs/limits.md`.
 
-| option | default | shown by |
-|---|--:|---|
+| option | default | unit | shown by |
+|---|--:|---|---|
 """
+
+UNITS: Final = {
+    **dict.fromkeys(("mib",), "MiB"),
+    **dict.fromkeys(("bytes", "size"), "bytes"),
+    **dict.fromkeys(("timeout", "time", "age", "grace", "idle", "wait"), "s"),
+    **dict.fromkeys(("10s",), "in 10 s"),
+    **dict.fromkeys(("s",), "a second"),
+}
+"""The last word of an option's name, and what it is counted in; pieces, if it is none of these."""
 
 
 def option(component: tuple[str, str], path: str) -> Any:
@@ -117,14 +131,49 @@ def option(component: tuple[str, str], path: str) -> Any:
     return model.model_fields[name].get_default(call_default_factory=True)
 
 
-def page() -> str:
-    """The whole page."""
+def unit(path: str) -> str:
+    """What an option is counted in."""
+    return UNITS.get(path.rpartition(".")[2].rpartition("_")[2], "")
+
+
+def page(results: dict[str, str] | None = None) -> str:
+    """The whole page; with *results*, each test's outcome stands behind it."""
+    said = {test: f" {word}" for test, word in (results or {}).items()}
     rows = [
-        f"| `{'.'.join(component)}.{path}` | {_shown(option(component, path))} | "
-        f"{', '.join(f'`{test}`' for test in tests)} |\n"
+        f"| `{'.'.join(component)}.{path}` | {_shown(option(component, path))} | {unit(path)} | "
+        f"{', '.join(f'`{test}`{said.get(test, str())}' for test in tests)} |\n"
         for (component, path), tests in LIMITS.items()
     ]
     return HEAD + "".join(rows)
+
+
+def run() -> int:
+    """Run the named tests, and write the dated table."""
+    from tests.faults.table import machine
+
+    names = sorted({test for tests in LIMITS.values() for test in tests})
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        where = ["tests/unit", "tests/integration", "tests/conformance"]
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *where]
+        subprocess.run([*command, "-k", " or ".join(names)], cwd=ROOT, check=False)
+        found = ElementTree.parse(report).getroot()
+    words: dict[str, set[str]] = {name: set() for name in names}
+    for case in found.iter("testcase"):
+        name = (case.get("name") or "").partition("[")[0]
+        kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
+        if name in words:
+            words[name] |= kinds or {"passed"}
+    results = {name: "+".join(sorted(kinds)) or "NOT FOUND" for name, kinds in words.items()}
+    good = sum(word == "passed" for word in results.values())
+    now = datetime.datetime.now(datetime.UTC)
+    made = f"{now:%Y-%m-%d %H:%M} UTC, {machine()}: {good} of {len(names)} tests passed.\n"
+    text = page(results).replace("This page is generated: `python tests/limits_page.py > docs/"
+                                 "limits.md`.\n", made)  # fmt: skip
+    path = ROOT / "perf/results" / f"{now:%Y-%m-%d}-limits.md"
+    path.write_text(text + "\nCommand: `python tests/limits_page.py --run`.\n")
+    print(f"{good} of {len(names)} tests passed: {path}")
+    return 0 if good == len(names) else 1
 
 
 def _shown(value: float) -> str:
@@ -132,4 +181,6 @@ def _shown(value: float) -> str:
 
 
 if __name__ == "__main__":
+    if "--run" in sys.argv:
+        sys.exit(run())
     sys.stdout.write(page())

@@ -101,7 +101,7 @@ class Table:
         known = {row.test: row for row in map(Row.of_line, rows_of(earlier))} | self.rows
         rows = sorted(known.values(), key=lambda row: (_number(row.scenario), row.test))
         good = sum(row.result == "passed" for row in rows)
-        head = f"{_now():%Y-%m-%d %H:%M} UTC, {_machine()}: {good} of {len(rows)} passed."
+        head = f"{_now():%Y-%m-%d %H:%M} UTC, {machine()}: {good} of {len(rows)} passed."
         command = (
             "Command: `make faults`; a row again: `FAULTS_SEED=<seed> make faults ARGS='-k NAME'`."
         )
@@ -136,7 +136,8 @@ def _number(scenario: str) -> int:
     return int(digits or 0)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What a table must say of where it was made."""
     model = platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

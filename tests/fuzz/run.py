@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
     parser.add_argument("target", choices=CODE)
     parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=0, help="0 for a new one, which is printed")
     asked = parser.parse_args()
     instrument(CODE[asked.target])
     target = TARGETS[asked.target]
@@ -55,6 +56,7 @@ def main() -> None:
     found = ROOT / "tests" / "fuzz" / "found"
     options = [
         f"-max_total_time={asked.seconds}",
+        f"-seed={asked.seed}",
         f"-max_len={INPUT_BYTES_MAX}",
         f"-timeout={INPUT_S_MAX}",
         f"-artifact_prefix={found}/{asked.target}-",

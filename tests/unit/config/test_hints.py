@@ -118,6 +118,15 @@ def test_hints_of_options(options: str, codes: list[str]) -> None:
     assert _without_unused(text, pipeline) == codes
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])
+def test_hints_health_may_be_asked_by_everybody(host: str) -> None:
+    """Probes come from outside the pod, and learn nothing that TLS would hide."""
+    pipeline = "traces: {receivers: [otlp], exporters: [debug]}"
+    text = f"extensions: {{health_check: {{endpoint: '{host}:13133'}}}}"
+
+    assert "BR-2009" not in [code for code, _ in _codes(text, pipeline)]
+
+
 def test_hints_broken_component_is_left_out() -> None:
     """Its own problems come first."""
     components = "processors: {tail_sampling: {num_traces: x}}"
