@@ -71,7 +71,7 @@ class Node:
     """One broker and controller. `process` is None while it is down."""
 
     number: int
-    ports: Mapping[str, int]
+    ports: dict[str, int]
     folder: Path
     process: subprocess.Popen[bytes] | None = None
     guard: subprocess.Popen[bytes] | None = None
@@ -101,6 +101,7 @@ class KafkaServer:
         listeners: Besides PLAINTEXT: any of SSL, SASL_SSL, SASL_PLAINTEXT.
         users: Who may log in at the SASL listeners.
         tls: Needed by SSL and SASL_SSL.
+        port: Of the first node's PLAINTEXT listener, instead of a free one.
     """
 
     nodes: int = 1
@@ -109,6 +110,7 @@ class KafkaServer:
     listeners: Sequence[str] = ()
     users: Sequence[User] = ()
     tls: Tls | None = None
+    port: int | None = None
     java_options: Sequence[str] = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
     members: list[Node] = field(default_factory=list, init=False)
     _folder: Path | None = field(default=None, init=False)
@@ -138,6 +140,8 @@ class KafkaServer:
             folder = self._folder / str(number)
             folder.mkdir()
             self.members.append(Node(number, {kind: free_port() for kind in kinds}, folder))
+        if self.port is not None:
+            self.members[0].ports["PLAINTEXT"] = self.port
         try:
             self._format(java, libs)
             for node in self.members:

@@ -195,7 +195,8 @@ def replay(
         print_json(outcomes)
     else:
         for outcome in outcomes:
-            told = outcome["error"] or f"{outcome['records']} records written"
+            count = outcome["records"]
+            told = outcome["error"] or f"{count} record{'s' if count != 1 else ''} written"
             print(f"{outcome['place']}  {told}")
     return EXIT_UNAVAILABLE if failed else EXIT_OK
 

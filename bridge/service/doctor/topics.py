@@ -14,6 +14,9 @@ PARTITIONS = 12
 _RETENTION_S_MIN = 3600.0
 """A backend that is away for an hour is nothing unusual: data must outlive that."""
 
+_RETENTION_S_MEND = 86_400.0
+"""What is recommended where it is less, unless more is needed: a night and the day after it."""
+
 _HELD_TIMES = 10
 """Retention should be this many times what is held before its offsets are committed."""
 
@@ -229,7 +232,8 @@ def _judge_time(
     needed_s = max(_RETENTION_S_MIN, hold_s * _HELD_TIMES) if readings else 0.0
     if 0 <= retention_ms < needed_s * 1000:
         retention = format_duration(retention_ms / 1000)
-        mend = set_config(cluster, name, "retention.ms=86400000")
+        enough_ms = round(max(_RETENTION_S_MEND, needed_s) * 1000)
+        mend = set_config(cluster, name, f"retention.ms={enough_ms}")
         if retention_ms <= hold_s * 1000:
             held = format_duration(hold_s)
             cause = (

@@ -45,6 +45,19 @@ def test_setting_that_does_not_fit_is_found(
     assert found(topic(**changes), *parts) == {code: severity}
 
 
+@pytest.mark.parametrize("hold_s", [15.0, 720_005.0])
+def test_mend_of_retention_is_enough(hold_s: float) -> None:
+    """Also when traces are held for days: the command never lowers what there is below the need."""
+    (finding,) = [
+        one
+        for one in judge_topics(cluster(reading(hold_s=hold_s)), facts(topic(retention_ms="15000")))
+        if one.code == "BR-3307"
+    ]
+    mended = finding.mend.rpartition("retention.ms=")[2]
+
+    assert found(topic(retention_ms=mended), reading(hold_s=hold_s)) == {"BR-3000": "ok"}
+
+
 def test_retention_without_limit_is_enough() -> None:
     """-1 is the broker's word for keeping everything."""
     assert found(topic(retention_ms="-1"), reading(hold_s=1e6)) == {"BR-3000": "ok"}
