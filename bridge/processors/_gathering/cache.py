@@ -29,6 +29,14 @@ class DecisionCache:
             self.young = {}
         self.young[trace_id] = at_s
 
+    def add_many(self, trace_ids: list[bytes], at_s: float) -> None:
+        """The same for ids that were decided together."""
+        if self.size and len(self.young) + len(trace_ids) <= self.size:
+            self.young.update(dict.fromkeys(trace_ids, at_s))
+        else:
+            for trace_id in trace_ids:
+                self.add(trace_id, at_s)
+
     def get(self, trace_id: bytes) -> float | None:
         """When *trace_id* was decided, or `None`; found ids are kept longer."""
         at_s = self.young.get(trace_id)

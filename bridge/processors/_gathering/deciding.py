@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from bridge.flow import Column
 from bridge.processors._gathering.cache import DecisionCache
-from bridge.processors._gathering.decision import Decision, Judge
+from bridge.processors._gathering.decision import BulkJudge, Decision, Judge
 from bridge.processors._gathering.lane import Lane, Moment
 from bridge.processors._gathering.ledger import Ledger
+from bridge.processors._gathering.native import compiled
 from bridge.processors._gathering.oddities import Oddities
 from bridge.processors._gathering.telemetry import Telemetry, observe_many
 from bridge.processors._gathering.trace import Chunk, Trace
@@ -71,6 +72,7 @@ class Decider:
         self.telemetry = telemetry
         self._timer = timer
         self._ask_in_time = ask_in_time
+        self._bulk = judge if ask_in_time and isinstance(judge, BulkJudge) else None
         self._shared = telemetry.shared
         self.ledger = Ledger()
         self._oddities = Oddities(telemetry, lambda: self.now.wall_ms / 1000)
@@ -88,12 +90,11 @@ class Decider:
         """Decide what the lane's clock has reached."""
         while (bucket := lane.take_due()) is not None:
             began_s = self._timer()
-            count = 0
-            for trace in bucket.traces:
+            before = self.undecided
+            for trace in self._decide_all(lane, bucket.traces):
                 if not trace.decided:
                     self.decide(lane, trace)
-                    count += 1
-            if count:
+            if count := before - self.undecided:
                 age_s = self.now.steady_s - bucket.arrived_s
                 observe_many(self._shared.removal_age, age_s, count)
                 self._shared.timer.observe((self._timer() - began_s) * 1000)
@@ -106,6 +107,32 @@ class Decider:
         if self._ask_in_time:
             decision = self.judge.decide(trace.trace_id, trace.parts, trace.spans)
         self.settle(lane, trace, decision)
+
+    def _decide_all(self, lane: Lane, traces: list[Trace]) -> list[Trace]:
+        """Decide what can be decided at once, as `decide` does; what is left to that."""
+        said = None if self._bulk is None else self._bulk.decide_many(traces)
+        if said is None or compiled is None:
+            return traces
+        before = len(lane.traces)
+        settled = compiled.settle(traces, said, lane.traces, self.ledger.stirred)
+        sampled, dropped, kept, left, spans = settled
+        self.ledger.look()
+        gone = before - len(lane.traces)
+        self.undecided -= gone
+        self._shared.decisions[Decision.SAMPLED].value += len(kept)
+        self._shared.decisions[Decision.NOT_SAMPLED].value += gone - len(kept)
+        self.telemetry.account.count(Column.DROPPED, spans)
+        lane.held_spans -= spans
+        self.caches.sampled.add_many(sampled, self.now.steady_s)
+        self.caches.not_sampled.add_many(dropped, self.now.steady_s)
+        if self.note is not None:
+            for ids, is_sampled in ((sampled, True), (dropped, False)):
+                for trace_id in ids:
+                    self.note(lane, trace_id, is_sampled)
+        for trace in kept:
+            self._oddities.look(trace)
+        lane.kept += kept
+        return left  # type: ignore[no-any-return]  # The stub does not look into it.
 
     def settle(
         self, lane: Lane, trace: Trace, decision: Decision, *, remember: bool = True
@@ -122,21 +149,22 @@ class Decider:
             cache.add(trace.trace_id, self.now.steady_s)
         if trace.context:
             context = trace.split_context()
-            self.telemetry.context_ranges.value += len(context) // 3
-            self.ledger.dropped(context, len(context) // 3)
+            self.telemetry.context_ranges.value += context.ranges
+            self.ledger.dropped(context)
         # What only context told of was decided by somebody else before.
-        if self.note is not None and remember and trace.parts and is_trace_id(trace.trace_id):
+        if self.note is not None and remember and trace.ranges and is_trace_id(trace.trace_id):
             self.note(lane, trace.trace_id, sampled)
         if sampled:
-            self.ledger.kept(trace.parts)
-            if trace.parts:
-                self._oddities.look(trace.parts, trace.spans)
+            self.ledger.kept(trace)
+            if trace.ranges:
+                self._oddities.look(trace)
                 lane.kept.append(trace)
         else:
             self.telemetry.account.count(Column.DROPPED, trace.spans)
-            self.ledger.dropped(trace.parts, trace.spans)
+            lane.held_spans -= trace.spans
+            self.ledger.dropped(trace)
             # Its place in the queue outlives the trace; what it was made of need not.
-            trace.parts = []
+            trace.clear()
 
     def outgrown(self, lane: Lane, trace: Trace) -> None:
         """A trace has become larger than one may be."""
@@ -179,10 +207,11 @@ class Decider:
             chunk[3].dropped += spans
         else:
             late = Trace(trace_id)
-            late.parts, late.spans, late.decided = [chunk, start, stop], spans, True
-            late.size_bytes = stop - start
+            late.add(chunk, start, stop, spans)
+            late.decided = True
             chunk[3].open += 1
-            self.ledger.kept(late.parts)
+            self.ledger.kept(late)
+            lane.held_spans += spans
             lane.kept.append(late)
 
     def shed_traces(self, lanes: Collection[Lane]) -> None:
@@ -210,7 +239,7 @@ class Decider:
         if not found:
             return False
         _, lane, bucket = min(found, key=lambda entry: entry[0])
-        for trace in [bucket.traces.popleft() for _ in range(min(count, len(bucket.traces)))]:
+        for trace in bucket.take(count):
             if not trace.decided:
                 self.decide(lane, trace, cause)
         return True

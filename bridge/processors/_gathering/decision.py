@@ -1,9 +1,9 @@
 """What can be decided about a trace, and who decides."""
 
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from bridge.processors._gathering.trace import Parts
+from bridge.processors._gathering.trace import Parts, Trace
 
 
 class Decision(Enum):
@@ -22,9 +22,28 @@ class Judge(Protocol):
         ...
 
 
+@runtime_checkable
+class BulkJudge(Judge, Protocol):
+    """A judge that can say of many traces at once what is to be said of most of them."""
+
+    def decide_many(self, traces: list[Trace]) -> bytes | None:
+        """
+        Decide about many traces, all undecided ones of them; never fails.
+
+        Returns:
+            A byte for each: 0 for not sampled, 1 for sampled, 2 if `decide` has to be asked. `None`
+            if it has to be asked about all of them.
+        """
+        ...
+
+
 class KeepAll:
     """Samples every trace."""
 
     def decide(self, trace_id: bytes, parts: Parts, spans: int) -> Decision:
         """Sample."""
         return Decision.SAMPLED
+
+    def decide_many(self, traces: list[Trace]) -> bytes | None:
+        """Sample all of them."""
+        return b"\1" * len(traces)

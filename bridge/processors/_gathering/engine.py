@@ -9,7 +9,7 @@ from bridge.core import Batch, Custody, DeliveryError, Record
 from bridge.flow import Column
 from bridge.processors._gathering.deciding import Decider
 from bridge.processors._gathering.decision import Decision
-from bridge.processors._gathering.intake import Intake, find
+from bridge.processors._gathering.intake import Intake
 from bridge.processors._gathering.lane import Lane, Moment, Place, Waits
 from bridge.processors._gathering.ledger import Ledger
 from bridge.processors._gathering.trace import HeldBatch, Trace
@@ -75,8 +75,8 @@ class Engine:
         return 0 < self._decider.bounds.traces_max <= self.undecided
 
     def held_spans(self) -> int:
-        """Spans that are undecided, or sampled and not delivered; counted now."""
-        return self._taken_spans + sum(map(_spans_of, self.lanes.values()))
+        """Spans that are undecided, or sampled and not delivered."""
+        return self._taken_spans + sum(lane.held_spans for lane in self.lanes.values())
 
     def oldest_age_s(self, now: Moment) -> float:
         """Seconds since the oldest undecided trace came."""
@@ -97,7 +97,7 @@ class Engine:
         Raises:
             Malformed: If its framing is broken. Nothing of it was taken.
         """
-        body, records, _ = found = find(batch)
+        body, records, _ = found = self._intake.find(batch, context=context)
         self._decider.now = now
         lane = self._lane(batch)
         held = HeldBatch(batch.origin.custody, len(records) or 1, context=context)
@@ -165,12 +165,13 @@ class Engine:
             while lane.kept and (not taken or size + lane.kept[0].size_bytes <= bytes_max):
                 trace = lane.kept.popleft()
                 size += trace.size_bytes
+                lane.held_spans -= trace.spans
+                self._taken_spans += trace.spans
                 taken.append((lane, trace))
             if lane.kept:
                 # The next call begins behind this lane, so that none starves.
                 self.lanes[place] = self.lanes.pop(place)
                 break
-        self._taken_spans += sum(trace.spans for _, trace in taken)
         return taken
 
     def give_back(self, taken: Taken) -> None:
@@ -183,6 +184,7 @@ class Engine:
             self._taken_spans -= trace.spans
             if self.lanes.get(lane.place) is lane:
                 lane.kept.appendleft(trace)
+                lane.held_spans += trace.spans
             else:
                 column = Column.DROPPED if lane.custody is None else Column.RETURNED
                 self._account.count(column, trace.spans)
@@ -196,12 +198,12 @@ class Engine:
         """The traces have arrived downstream."""
         for _, trace in taken:
             self._leave(trace, Column.DELIVERED)
-            self.ledger.delivered(trace.parts)
+            self.ledger.delivered(trace)
 
     def refused(self, trace: Trace, error: DeliveryError) -> None:
         """The trace will never be taken downstream."""
         self._leave(trace, Column.REJECTED)
-        self.ledger.refused(trace.parts, error)
+        self.ledger.refused(trace, error)
 
     def closed(self, held: HeldBatch) -> None:
         """Nothing of *held* is needed any more."""
@@ -271,7 +273,7 @@ class Engine:
     def _forget(self, lane: Lane) -> None:
         # What came by OTLP was answered: nobody will send it again.
         column = Column.DROPPED if lane.custody is None else Column.RETURNED
-        self._account.count(column, _spans_of(lane))
+        self._account.count(column, lane.held_spans)
         for held in lane.batches:
             self.ledger.forget(held)
             self._abandoned.append(held)
@@ -285,8 +287,3 @@ class Engine:
             again = sum(1 for record in records if record.offset < read_to)
             self._decider.telemetry.replayed.value += again
         self._read_to[lane.place] = max(read_to, records[-1].offset + 1)
-
-
-def _spans_of(lane: Lane) -> int:
-    undecided = sum(trace.own_spans for trace in lane.traces.values())
-    return undecided + sum(trace.spans for trace in lane.kept)

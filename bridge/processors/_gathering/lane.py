@@ -7,6 +7,7 @@ from bridge.core import Custody
 from bridge.processors._gathering.trace import HeldBatch, Trace
 
 NEVER = 1 << 62
+_FRONT_MAX = 1024  # Traces that may lie in front of a bucket's front before they are cut off.
 
 Place = tuple[str, str, int]
 """Source, topic and partition; partition -1 for what has none."""
@@ -34,15 +35,37 @@ class Waits:
 
 
 class Bucket:
-    """Traces that are due together. `order` and `arrived_s` are those of the first one."""
+    """
+    Traces that are due together. `order` and `arrived_s` are those of the first one.
 
-    __slots__ = ("arrived_s", "due_ms", "order", "traces")
+    Those before `front` are no concern any more: they were decided early.
+    """
+
+    __slots__ = ("arrived_s", "due_ms", "front", "order", "traces")
 
     def __init__(self, due_ms: int, order: int, arrived_s: float) -> None:
         self.due_ms = due_ms
         self.order = order
         self.arrived_s = arrived_s
-        self.traces: deque[Trace] = deque()
+        self.traces: list[Trace] = []
+        self.front = 0
+
+    def take(self, count: int) -> list[Trace]:
+        """The next *count* traces from the front, which go."""
+        stop = min(self.front + count, len(self.traces))
+        taken = self.traces[self.front : stop]
+        self.front = stop
+        if stop > _FRONT_MAX and stop * 2 > len(self.traces):
+            del self.traces[:stop]
+            self.front = 0
+        return taken
+
+    def find(self) -> bool:
+        """Pass over decided traces at the front; whether there is another one."""
+        traces = self.traces
+        while self.front < len(traces) and traces[self.front].decided:
+            self.front += 1
+        return self.front < len(traces)
 
 
 class Lane:
@@ -63,19 +86,19 @@ class Lane:
         self.custody = custody
         self._waits = waits
         self._grain_ms = waits.grain_ms
-        # What changes: the traces, when they are due, what was sampled and waits for delivery,
-        # whose records these are, the clock, whether the partition is ours no more, or perhaps, and
-        # how many attempts to deliver some of it are under way.
+        # What changes: the traces, when they are due, what was sampled and waits for delivery, the
+        # spans of both without context, whose records these are, the clock, whether the partition
+        # is ours no more, or perhaps, and how many attempts to deliver some of it are under way.
         self.traces: dict[bytes, Trace] = {}
         self.due: deque[Bucket] = deque()
         self.rooted: deque[Bucket] = deque()
         self.kept: deque[Trace] = deque()
+        self.held_spans = 0
         self.batches: dict[HeldBatch, None] = {}
         self.clock_ms = 0
         self.frozen = self.ended = False
         self.under_way = 0
         self._latest: Bucket | None = None
-        self._latest_ms = -1
         self.next_due_ms = NEVER
 
     def __repr__(self) -> str:
@@ -97,11 +120,21 @@ class Lane:
     def put(self, trace: Trace, order: int, now_s: float) -> None:
         """Let a new trace wait for its decision."""
         self.traces[trace.trace_id] = trace
+        self.open_queue(order, now_s).traces.append(trace)
+
+    def queue_now(self) -> tuple[list[Trace] | None, int]:
+        """Where traces that begin now wait, if that is known, and until which time of the clock."""
+        latest = self._latest
+        if latest is None:
+            return None, -1
+        return latest.traces, latest.due_ms - self._waits.decision_ms
+
+    def open_queue(self, order: int, now_s: float) -> Bucket:
+        """See to it that there is a bucket for traces that begin now."""
         # Most traces begin at the same time as the one before.
-        if self._latest is None or self._latest_ms != self.clock_ms:
+        if self._latest is None or self.clock_ms > self._latest.due_ms - self._waits.decision_ms:
             self._latest = self._queue(self.due, self._waits.decision_ms, order, now_s)
-            self._latest_ms = self.clock_ms
-        self._latest.traces.append(trace)
+        return self._latest
 
     def put_rooted(self, trace: Trace, order: int, now_s: float) -> None:
         """Let *trace* be decided sooner, since its root has come."""
@@ -126,9 +159,7 @@ class Lane:
         """The bucket with the oldest undecided trace at its front."""
         while self.due:
             bucket = self.due[0]
-            while bucket.traces and bucket.traces[0].decided:
-                bucket.traces.popleft()
-            if bucket.traces:
+            if bucket.find():
                 return bucket
             self.due.popleft()
             if bucket is self._latest:
@@ -142,6 +173,7 @@ class Lane:
             trace.decided = True
         for held in (self.traces, self.due, self.rooted, self.kept, self.batches):
             held.clear()
+        self.held_spans = 0
         self.next_due_ms = NEVER
         self._latest = None
 

@@ -1,8 +1,7 @@
 """Who still needs which record: custody and memory of everything that is held, by bytes."""
 
 from bridge.core import DeliveryError
-from bridge.processors._gathering.scan import count_spans
-from bridge.processors._gathering.trace import HeldBatch, HeldRecord, Parts
+from bridge.processors._gathering.trace import HeldBatch, HeldRecord, Stirred, Trace, moves
 
 
 class Ledger:
@@ -15,12 +14,14 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        # What changes: bytes and records by state, and what the owner has not been told yet.
+        # What changes: bytes and records by state, what the owner has not been told yet, and the
+        # batches whose records ended since we last looked.
         self.undecided_bytes = 0
         self.undelivered_bytes = 0
         self.open_records = 0
         self._finished: dict[HeldBatch, None] = {}
         self._completed: list[HeldBatch] = []
+        self.stirred: Stirred = []
 
     def __repr__(self) -> str:
         return (
@@ -46,46 +47,29 @@ class Ledger:
 
     def release(self, record: HeldRecord) -> None:
         """All ranges of *record* were taken in."""
-        record.open = left = record.open - 1
-        if left == record.kept:
-            self._decided(record)
+        moves.release(record, self.stirred)
+        self.look()
 
-    def dropped(self, parts: Parts, spans: int) -> None:
-        """The trace with *parts* of so many *spans* was decided and is not sampled."""
-        single = spans * 3 == len(parts)
-        if not single:
-            flat = iter(parts)
-            for chunk, start, stop in zip(flat, flat, flat, strict=True):
-                chunk[3].dropped += count_spans(chunk[0], start, stop)
-        for chunk in parts[::3]:
-            record = chunk[3]
-            record.dropped += single
-            record.open = left = record.open - 1
-            if left == record.kept:
-                self._decided(record)
+    def dropped(self, trace: Trace) -> None:
+        """*trace* was decided and is not sampled."""
+        moves.dropped(trace, self.stirred)
+        self.look()
 
-    def kept(self, parts: Parts) -> None:
-        """The trace with *parts* was decided and is sampled."""
-        for chunk in parts[::3]:
-            record = chunk[3]
-            record.kept = kept = record.kept + 1
-            if kept == record.open:
-                self._decided(record)
+    def kept(self, trace: Trace) -> None:
+        """*trace* was decided and is sampled."""
+        moves.kept(trace, self.stirred)
+        self.look()
 
-    def delivered(self, parts: Parts) -> None:
-        """The sampled trace with *parts* has arrived downstream."""
-        for chunk in parts[::3]:
-            record = chunk[3]
-            record.kept -= 1
-            record.open = left = record.open - 1
-            if not left:
-                self._ended(record)
+    def delivered(self, trace: Trace) -> None:
+        """The sampled *trace* has arrived downstream."""
+        moves.delivered(trace, self.stirred)
+        self.look()
 
-    def refused(self, parts: Parts, error: DeliveryError) -> None:
-        """The sampled trace with *parts* will never be taken downstream, because of *error*."""
-        for chunk in parts[::3]:
+    def refused(self, trace: Trace, error: DeliveryError) -> None:
+        """The sampled *trace* will never be taken downstream, because of *error*."""
+        for chunk in trace.parts[::3]:
             chunk[3].error = error
-        self.delivered(parts)
+        self.delivered(trace)
 
     def forget(self, batch: HeldBatch) -> None:
         """Somebody else answers for *batch* now; what happens to its spans no longer counts."""
@@ -110,29 +94,25 @@ class Ledger:
         completed, self._completed = self._completed, []
         return completed
 
-    def _decided(self, record: HeldRecord) -> None:
-        batch = record.batch
-        if not batch.forgotten:
-            batch.undecided_records -= 1
-            if not batch.undecided_records:
-                self.undecided_bytes -= batch.charge_bytes
-                self.undelivered_bytes += batch.charge_bytes
-        if not record.open:
-            self._ended(record)
-
-    def _ended(self, record: HeldRecord) -> None:
-        batch = record.batch
-        if batch.forgotten:
+    def look(self) -> None:
+        """Enter what became of the records of stirred batches; to be called after each move."""
+        if not self.stirred:
             return
-        if record.error is not None:
-            batch.error = record.error
-        elif record.offset >= 0 and not batch.context:
-            batch.finished.append(record.offset)
-            if record.dropped:
-                batch.dropped[record.offset] = record.dropped
+        for batch in self.stirred:
+            batch.stirred = False
+            if isinstance(batch, HeldBatch) and not batch.forgotten:
+                self._enter(batch)
+        self.stirred.clear()
+
+    def _enter(self, batch: HeldBatch) -> None:
+        self.open_records -= batch.ended_records
+        batch.ended_records = 0
+        if batch.finished:
             self._finished[batch] = None
-        batch.open_records -= 1
-        self.open_records -= 1
+        if not batch.undecided_records and not batch.decided:
+            batch.decided = True
+            self.undecided_bytes -= batch.charge_bytes
+            self.undelivered_bytes += batch.charge_bytes
         if not batch.open_records:
             self.undelivered_bytes -= batch.charge_bytes
             self._completed.append(batch)

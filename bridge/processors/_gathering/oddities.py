@@ -10,10 +10,11 @@ from operator import lt
 
 from google.protobuf.message import DecodeError
 
+from bridge.processors._gathering.native import compiled
 from bridge.processors._gathering.request import framed_spans
 from bridge.processors._gathering.schema import BYTES, FIXED64, Field, make_reader
-from bridge.processors._gathering.telemetry import Telemetry
-from bridge.processors._gathering.trace import Parts
+from bridge.processors._gathering.telemetry import ODDITIES, Telemetry
+from bridge.processors._gathering.trace import Trace
 
 EARLIEST_NS = 946_684_800 * 1_000_000_000
 """The year 2000: no span began before, so a start before it is no time, or one in other units."""
@@ -45,10 +46,22 @@ class Oddities:
         self._counts = telemetry.odd
         self._wall = wall
 
-    def look(self, parts: Parts, spans: int) -> None:
+    def look(self, trace: Trace) -> None:
         """Look at one sampled trace."""
+        latest = int(self._wall() * 1e9) + AHEAD_NS
+        found = None if compiled is None else compiled.oddities(trace, EARLIEST_NS, latest)
+        if found is None:
+            self.look_in_python(trace, latest)
+            return
+        for oddity, count in zip(ODDITIES, found, strict=True):
+            if count:
+                self._counts[oddity].value += count
+
+    def look_in_python(self, trace: Trace, latest: int) -> None:
+        """The same without the compiled form; *latest* is the last time that is none of another."""
+        spans = trace.spans
         try:
-            found = _READER(framed_spans(parts)).span
+            found = _READER(framed_spans(trace.parts)).span
         except DecodeError:
             return  # Whoever decodes them in full will say so.
         ids, starts, ends = found.span_id, found.start, found.end
@@ -56,7 +69,6 @@ class Oddities:
         if equal:
             self._counts["equal_span_id"].value += equal
         # Zero is not written: a span without a start began in 1970.
-        latest = int(self._wall() * 1e9) + AHEAD_NS
         elsewhen = spans - len(starts)
         if starts and (min(starts) < EARLIEST_NS or max(starts) > latest):
             elsewhen += sum(not EARLIEST_NS <= start <= latest for start in starts)

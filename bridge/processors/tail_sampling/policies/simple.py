@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from bridge.processors._gathering import Decision, compiled
 from bridge.processors.tail_sampling.policies.trace_state import value_of
-from bridge.processors.tail_sampling.policy import NO_COLUMNS
+from bridge.processors.tail_sampling.policy import NO_COLUMNS, Rule
 from bridge.processors.tail_sampling.view import TraceView
 
 _SAMPLED, _NOT_SAMPLED = Decision.SAMPLED, Decision.NOT_SAMPLED
@@ -13,6 +13,9 @@ _SAMPLED, _NOT_SAMPLED = Decision.SAMPLED, Decision.NOT_SAMPLED
 _MASK_64 = (1 << 64) - 1
 _SIGN_64 = 1 << 63
 _NS_PER_MS = 1_000_000
+
+# The kinds of rules that `_gathering/_taking.c` knows.
+_ALWAYS, _LATENCY, _STATUS_CODES, _PROBABLE, _SPAN_COUNT, _FLAGGED = range(6)
 
 _FNV_PRIME = 0x100000001B3
 _FNV_START = 0xCBF29CE484222325
@@ -30,6 +33,10 @@ class AlwaysSample:
     def evaluate(self, view: TraceView) -> Decision:
         """Sample."""
         return _SAMPLED
+
+    def rule(self) -> Rule | None:
+        """Without numbers."""
+        return _ALWAYS, 0, 0
 
 
 class Latency:
@@ -50,6 +57,10 @@ class Latency:
                 matches = _milliseconds(last - first) >= self._threshold_ms
                 return _SAMPLED if matches else _NOT_SAMPLED
         return self._span_by_span(*view.times())
+
+    def rule(self) -> Rule | None:
+        """With the bound; an upper one depends on the order of the spans."""
+        return None if self._upper_ms else (_LATENCY, self._threshold_ms, 0)
 
     def _span_by_span(self, starts: Sequence[int], ends: Sequence[int]) -> Decision:
         first = last = 0
@@ -92,6 +103,10 @@ class StatusCode:
         """Look for the codes; a span without a status is unset."""
         return _SAMPLED if view.status_codes() & self._wanted else _NOT_SAMPLED
 
+    def rule(self) -> Rule | None:
+        """With the codes as bits."""
+        return _STATUS_CODES, self._wanted, 0
+
 
 class SpanCount:
     """Samples traces with a number of spans within bounds."""
@@ -107,6 +122,10 @@ class SpanCount:
         enough = view.spans >= self._min
         return _SAMPLED if enough and (not self._max or view.spans <= self._max) else _NOT_SAMPLED
 
+    def rule(self) -> Rule | None:
+        """With both bounds."""
+        return (_SPAN_COUNT, self._min, self._max) if min(self._min, self._max) >= 0 else None
+
 
 class TraceFlags:
     """Samples traces in which a span carries the W3C ``sampled`` flag."""
@@ -116,6 +135,10 @@ class TraceFlags:
     def evaluate(self, view: TraceView) -> Decision:
         """Look at the lowest bit of the flags."""
         return _SAMPLED if view.flagged() else _NOT_SAMPLED
+
+    def rule(self) -> Rule | None:
+        """Without numbers."""
+        return _FLAGGED, 0, 0
 
 
 class TraceState:
@@ -151,6 +174,10 @@ class Probabilistic:
             return _SAMPLED
         trace_id = view.trace_id or bytes(_ID_BYTES)
         return _SAMPLED if fnv1a_64(trace_id, self._salted) <= self._threshold else _NOT_SAMPLED
+
+    def rule(self) -> Rule | None:
+        """With the largest hash that is sampled, and the state after the salt."""
+        return _PROBABLE, self._threshold, self._salted
 
 
 def fnv1a_64(data: bytes, state: int) -> int:
