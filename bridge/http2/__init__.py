@@ -11,6 +11,7 @@ from bridge.http2.client_state import ClientState
 from bridge.http2.client_stream import Answer, ClientStream
 from bridge.http2.compression import decompress
 from bridge.http2.frames import PREFACE, ErrorCode, goaway, settings
+from bridge.http2.gate import Handler
 from bridge.http2.grpc import (
     UNDECIDED,
     UNDECIDED_BYTES_MAX,
@@ -30,13 +31,15 @@ from bridge.http2.grpc_answers import (
     opening_response,
     status_response,
 )
+from bridge.http2.grpc_calls import GrpcCalls
 from bridge.http2.head import Head
 from bridge.http2.header_decoder import Field
 from bridge.http2.limits import Http2Limits, Timeouts
-from bridge.http2.protocol import Handler, Http2Protocol
+from bridge.http2.protocol import Http2Protocol
 from bridge.http2.quiet_log import QuietLog
 from bridge.http2.server import Connection, Server
 from bridge.http2.stream import Response, Stream
+from bridge.http2.whole_call import WholeCall, WholeMethod
 
 __all__ = [
     # Serving.
@@ -60,6 +63,9 @@ __all__ = [
     "Answer",
     # gRPC.
     "GrpcHandler",
+    "GrpcCalls",
+    "WholeCall",
+    "WholeMethod",
     "Answers",
     "Decision",
     "Guard",

@@ -68,6 +68,9 @@ class ErrorCode(IntEnum):
 class ConnectionFault(Exception):
     """The peer broke the connection's rules: GOAWAY with *code*, then close."""
 
+    foreign = ""
+    """The language of a peer that speaks none of ours."""
+
     def __init__(self, code: ErrorCode, reason: str) -> None:
         super().__init__(reason)
         self.code = code

@@ -12,13 +12,15 @@ from typing import Final
 
 from bridge.core import SETTLED, Clock, Malformed, Overloaded, Pending, TooLarge
 from bridge.flow import ByteBudget
+from bridge.http2.call_finder import PREFIX_BYTES
 from bridge.http2.compression import decompress
 from bridge.http2.grpc_answers import Code, status_response
+from bridge.http2.grpc_calls import EXPIRY_GRACE_S
+from bridge.http2.grpc_timeout import timeout_s
 from bridge.http2.head import Head
 from bridge.http2.header_decoder import Field
 from bridge.http2.stream import Response, Stream
 
-PREFIX_BYTES: Final = 5
 _ENCODINGS: Final = ("gzip", "zstd")
 _NOT_GRPC: Final = (
     b"This port speaks gRPC: POST with content-type application/grpc. "
@@ -26,8 +28,6 @@ _NOT_GRPC: Final = (
 )
 
 _PREFIX: Final = Struct(">BI")
-_TIMEOUT_DIGITS_MAX: Final = 8
-_TIMEOUT_UNITS_S: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
 
 @dataclass(slots=True)
@@ -143,7 +143,7 @@ class GrpcHandler:
         budget: ByteBudget,
         message_bytes_max: int,
         answer_s: float,
-        expiry_grace_s: float = 0.5,
+        expiry_grace_s: float = EXPIRY_GRACE_S,
         answers: Answers | None = None,
         guard: Guard | None = None,
         beginnings: Mapping[bytes, Beginning] | None = None,
@@ -179,7 +179,10 @@ class GrpcHandler:
         """Refuse what is no call of a known method, or what the guard does not let in."""
         route = stream.head.note
         if not isinstance(route, _Route):
-            route = stream.head.note = self._find_route(stream.head)
+            head = stream.head
+            route = head.note = self._find_route(head)
+            questions = route.refusal or self._guard or head.content_length is not None
+            head.plain = not questions
         if route.refusal is not None:
             return route.refusal
         if self._guard is None:
@@ -250,7 +253,7 @@ class GrpcHandler:
         now = self._clock.monotonic()
         deadline_at = now + self._answer_s
         if stream.volatile:
-            deadline_at = min(deadline_at, now + _timeout_s(stream.volatile))
+            deadline_at = min(deadline_at, now + timeout_s(stream.volatile))
         stream.deadline_at = deadline_at + self._expiry_grace_s
         wire_bytes = stream.received_bytes
         try:
@@ -331,12 +334,3 @@ def _plain_response(status: bytes, *fields: Field) -> Response:
 def _is_grpc(content_type: bytes) -> bool:
     kind = content_type.split(b";", 1)[0].strip().lower()
     return kind in (b"application/grpc", b"application/grpc+proto")
-
-
-def _timeout_s(fields: tuple[Field, ...]) -> float:
-    for name, value in fields:
-        if name == b"grpc-timeout":
-            unit_s, digits = _TIMEOUT_UNITS_S.get(value[-1:]), value[:-1]
-            if unit_s and digits.isdigit() and len(digits) <= _TIMEOUT_DIGITS_MAX:
-                return int(digits) * unit_s
-    return float("inf")

@@ -21,10 +21,11 @@ class Head:
     The head of one request. Shared by all requests of a connection that sent the same fields.
 
     `fields` are the regular ones, lower-case, in order. `note` belongs to the handler: what it
-    worked out of this head once, such as the route.
+    worked out of this head once, such as the route. `plain` is the handler's as well: whether it
+    has nothing to say to a request of this head but how long its message may be.
     """
 
-    __slots__ = ("authority", "content_length", "fields", "method", "note", "path")
+    __slots__ = ("authority", "content_length", "fields", "method", "note", "path", "plain")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Head:
         self.fields = fields
         self.content_length = content_length
         self.note: object = None
+        self.plain = False
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of the field *name*, or `None`."""

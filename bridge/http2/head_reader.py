@@ -81,7 +81,8 @@ class HeadReader:
     Reads header blocks of one connection.
 
     Two memories, both bounded and cleared when full: blocks whose decoding depends on nothing
-    that changed since, and heads by their fields, for peers whose blocks always differ.
+    that changed since (`known_blocks`), and heads by their fields, for peers whose blocks always
+    differ.
     """
 
     def __init__(self, limits: Http2Limits, volatile_fields: frozenset[bytes]) -> None:
@@ -89,7 +90,7 @@ class HeadReader:
         self._volatile_fields = volatile_fields
         self._list_bytes_max = limits.header_list_bytes_max
         self._cached_heads_max = limits.cached_heads_max
-        self._by_block: dict[bytes, tuple[Head, tuple[Field, ...]]] = {}
+        self.known_blocks: dict[bytes, tuple[Head, tuple[Field, ...]]] = {}
         self._by_fields: dict[tuple[Field, ...], Head] = {}
 
     def read(self, stream_id: int, block: bytes) -> tuple[Head, tuple[Field, ...]]:
@@ -100,7 +101,7 @@ class HeadReader:
             ConnectionFault: If the block cannot be decoded.
             StreamFault: If the request is malformed or its header list too large.
         """
-        known = self._by_block.get(block)
+        known = self.known_blocks.get(block)
         if known is not None:
             return known
         version = self._decoder.version
@@ -122,9 +123,9 @@ class HeadReader:
             check_values(stream_id, volatile)
         result = (head, tuple(volatile))
         if self._decoder.version == version:
-            if len(self._by_block) >= self._cached_heads_max:
-                self._by_block.clear()
-            self._by_block[block] = result
+            if len(self.known_blocks) >= self._cached_heads_max:
+                self.known_blocks.clear()
+            self.known_blocks[block] = result
         return result
 
     def read_trailers(self, stream_id: int, block: bytes) -> list[Field]:
@@ -145,7 +146,7 @@ class HeadReader:
             return self._decoder.decode(block)
         finally:
             if self._decoder.version != version:
-                self._by_block.clear()
+                self.known_blocks.clear()
 
     def _check_size(self, stream_id: int, fields: Sequence[Field]) -> None:
         list_bytes = sum(len(name) + len(value) + ENTRY_OVERHEAD_BYTES for name, value in fields)

@@ -2,15 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
-from bridge.core import Pending
 from bridge.http2.frames import ConnectionFault, ErrorCode
+from bridge.http2.gate import Handler
 from bridge.http2.limits import Http2Limits
 from bridge.http2.server import Server
-from bridge.http2.state import ConnectionState, Gate
+from bridge.http2.state import ConnectionState
 from bridge.http2.stream import Response, Stream
+from bridge.http2.whole_call import CallHandler, SettledCalls, WholeCall
 
 _DRAIN_PING: Final = b"drain\0\0\0"
 _KEEPALIVE_PING: Final = b"alive\0\0\0"
@@ -24,46 +24,29 @@ _PLAIN_HTTP1_ANSWER: Final = (
 )
 
 
-class Handler(Gate, Protocol):
-    """What answers the requests of a server."""
-
-    @property
-    def failure(self) -> Response:
-        """The answer when `handle` raises what it should not."""
-        ...
-
-    @property
-    def expired(self) -> Response:
-        """The answer when `stream.deadline_at` passes."""
-        ...
-
-    def begin(self, stream: Stream, answer: Callable[[Stream, Response], None]) -> Pending | None:
-        """
-        Answer one complete request by calling *answer*, now or later, if that takes no task.
-
-        Returns:
-            `None` if it takes one: `handle` is called then. *answer* is not called after `cancel`.
-        """
-        ...
-
-    async def handle(self, stream: Stream) -> Response:
-        """Answer one complete request; `stream.take_body` gives its body."""
-        ...
-
-    def release(self, stream: Stream) -> None:
-        """Give back what was charged for *stream*; called again, do nothing."""
-        ...
-
-
 class Http2Protocol(asyncio.Protocol):
-    """One connection. An exception in it ends it and nothing else."""
+    """
+    One connection. An exception in it ends it and nothing else.
 
-    def __init__(self, server: Server, handler: Handler, limits: Http2Limits) -> None:
+    Args:
+        calls: Begins and answers together what has arrived whole.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        handler: Handler,
+        limits: Http2Limits,
+        calls: CallHandler | None = None,
+    ) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
         self._server = server
         self._handler = handler
         self._loop = asyncio.get_running_loop()
-        self._state = ConnectionState(handler, limits, server.now)
+        self._calls = calls
+        self._settled = SettledCalls(self._wake)
+        taking = None if calls is None else (calls, self._settled)
+        self._state = ConnectionState(handler, limits, server.now, taking)
         self._transport: asyncio.Transport | None = None
         self._opened_at = self._busy_at = self._received_at = server.now
         spread = 1 + random.uniform(-0.1, 0.1)  # noqa: S311 - spreads load, protects nothing
@@ -111,14 +94,17 @@ class Http2Protocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop what nobody waits for any more."""
+        self._answer_settled()
         self._state.drop_all()
         self._settle_dropped()
+        self._answer_settled()
         self._server.closed(self, self._close_reason)
 
     def tick(self, now: float) -> None:
         """Look at every timeout of this connection."""
         state = self._state
         state.now = now
+        self._answer_settled()
         reason = self._find_stall(now)
         if reason:
             self._end(reason)
@@ -153,9 +139,13 @@ class Http2Protocol(asyncio.Protocol):
     def _receive(self, data: bytes) -> None:
         state, server = self._state, self._server
         state.now = self._received_at = server.now
+        if self._settled.calls:
+            self._answer_settled()
         complete = state.receive(data)
         if complete:
             self._busy_at = server.now
+            if self._calls is not None and state.fault is None:
+                complete = self._begin_calls(self._calls, complete)
             for stream in complete:
                 if not stream.closed:
                     self._begin(stream)
@@ -166,6 +156,46 @@ class Http2Protocol(asyncio.Protocol):
         elif self._draining_since is not None:
             self._proceed_draining(server.now)
         if state.sender.out and not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _begin_calls(self, handler: CallHandler, complete: list[Stream]) -> list[Stream]:
+        """Begin those that are whole calls; gives those that go the way of other requests."""
+        calls = [each for each in complete if isinstance(each, WholeCall)]
+        if not calls:
+            return complete
+        others = [each for each in complete if not each.whole] if len(calls) < len(complete) else []
+        try:
+            return [*others, *handler.begin(calls)]
+        except Exception:  # the peers get their answers whatever happens
+            self._server.log.exception("request_failed")
+            for call in calls:
+                if call.pending is None and call.outcome is None:
+                    self._answer(call, self._handler.failure)
+            return others
+
+    def _answer_settled(self) -> None:
+        """Answer the calls that settled since the last look; a fault ends this connection only."""
+        settled = self._settled
+        calls, faults = settled.calls, settled.faults
+        if not calls or self._calls is None:
+            return
+        settled.calls, settled.faults = [], []
+        try:
+            for fault in faults:
+                self._server.log.exception("request_failed", exc_info=fault)
+            self._calls.answer(calls)
+            written = self._state.sender.respond_to_calls(calls)
+            self._state.registry.close_all(written)
+            if self._draining_since is not None:
+                self._proceed_draining(self._server.now)
+        except Exception:
+            self._server.log.exception("connection_failed")
+            self._close_reason = "failure"
+            self.abort()
+
+    def _wake(self) -> None:
+        if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush)
 
@@ -223,6 +253,8 @@ class Http2Protocol(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_scheduled = False
+        if self._settled.calls:
+            self._answer_settled()
         out = self._state.sender.out
         transport = self._transport
         if out and transport is not None:
@@ -320,7 +352,7 @@ class Http2Protocol(asyncio.Protocol):
             self._end(self._close_reason)
 
     def _end_after_fault(self, fault: ConnectionFault) -> None:
-        foreign = self._state.foreign
+        foreign = fault.foreign
         self._server.log.warning("http2_protocol_error", code=fault.code.name, reason=str(fault))
         if foreign:
             # Our own frames mean nothing to this peer; a sentence may.

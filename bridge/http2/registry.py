@@ -1,5 +1,6 @@
 """Which streams are open, and what is remembered of those that are not."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from bridge.http2.frames import ConnectionFault, ErrorCode, StreamFault
@@ -29,6 +30,17 @@ class StreamRegistry:
         """Forget an open stream."""
         del self.open[stream.id]
         self.remember(stream.id, by_us=by_us)
+
+    def close_all(self, streams: Sequence[Stream]) -> None:
+        """Forget open streams that have ended and are answered in full."""
+        still_open, recent = self.open, self._recent
+        for stream in streams:
+            stream.closed = True
+            del still_open[stream.id]
+            if len(recent) >= _REMEMBERED_MAX:
+                self._older, self._recent = recent, {}
+                recent = self._recent
+            recent[stream.id] = False
 
     def remember(self, stream_id: int, *, by_us: bool) -> None:
         """Note how a stream ended."""

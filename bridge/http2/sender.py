@@ -23,6 +23,7 @@ from bridge.http2.frames import SETTING_MAX_HEADER_LIST_SIZE as MAX_HEADER_LIST_
 from bridge.http2.limits import Http2Limits
 from bridge.http2.registry import StreamRegistry
 from bridge.http2.stream import Response, Stream
+from bridge.http2.whole_call import WholeCall
 
 _EMPTY_TABLE: Final = b"\x20"
 """Table size update to 0: owed once after the peer shrank its table, since we use none."""
@@ -78,6 +79,38 @@ class Sender:
         self._window_bytes -= size
         self.out.append(stream.id.to_bytes(4, "big").join(response.segments))
         return True
+
+    def respond_to_calls(self, calls: list[WholeCall]) -> list[WholeCall]:
+        """
+        Write the response of each of *calls* that has one and is open, as `respond` does.
+
+        Returns:
+            Those whose response is written entirely.
+        """
+        done: list[WholeCall] = []
+        out, segments, size = self.out, None, 0
+        last: Response | None = None
+        for call in calls:
+            response = call.response
+            if response is None or call.closed or call.answered:
+                continue
+            call.answered = True
+            if response is not last:
+                last, segments, size = response, response.segments, len(response.body)
+            if (
+                segments is None
+                or size > self._window_bytes
+                or size > call.send_window_bytes
+                or size > FRAME_BYTES_MAX
+                or self._block_prefix
+            ):
+                if not self._respond_in_pieces(call, response):
+                    continue
+            else:
+                self._window_bytes -= size
+                out.append(call.id.to_bytes(4, "big").join(segments))
+            done.append(call)
+        return done
 
     def respond_in_parts(self, stream: Stream, part: Response) -> bool:
         """The same for one part of several; only while none of *stream* waits."""

@@ -5,9 +5,8 @@ It knows unary requests only: a head, a body, one answer. Nothing here waits, re
 touches a socket; `protocol` does. Rules are RFC 9113's.
 """
 
-from typing import Final, Protocol
-
 from bridge.http2.budget import ActivityBudget
+from bridge.http2.call_taker import CallTaker
 from bridge.http2.frames import (
     CONTINUATION,
     DATA,
@@ -28,47 +27,26 @@ from bridge.http2.frames import (
     rst_stream,
     window_update,
 )
-from bridge.http2.head import check_trailers
+from bridge.http2.gate import Gate
+from bridge.http2.head import Head, check_trailers
 from bridge.http2.head_reader import BlockAssembler, HeadReader, unpad
+from bridge.http2.header_decoder import Field
 from bridge.http2.limits import Http2Limits
 from bridge.http2.peer import Peer
+from bridge.http2.preface import has_preface
 from bridge.http2.registry import StreamRegistry
 from bridge.http2.sender import Sender
 from bridge.http2.stream import Response, Stream
-
-
-class Gate(Protocol):
-    """The handler's say before bodies are buffered. Synchronous: it decides, it does not wait."""
-
-    prefix_bytes: int
-    """How much of a body `admit_body` wants to see."""
-
-    volatile_fields: frozenset[bytes]
-    """Names whose values differ from request to request, kept out of the shared `Head`."""
-
-    @property
-    def overrun(self) -> Response:
-        """The answer to a body longer than what was admitted."""
-        ...
-
-    def admit(self, stream: Stream) -> Response | None:
-        """Refuse a request by its head: the answer goes out when the request has ended."""
-        ...
-
-    def admit_body(self, stream: Stream, prefix: bytes) -> Response | None:
-        """
-        Charge the body and set `stream.body_bytes_max`, or refuse it: the answer goes out at once.
-        """
-        ...
-
-
-_H1_METHODS: Final = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ")
-_TLS_HELLO: Final = b"\x16\x03"
+from bridge.http2.whole_call import CallHandler, SettledCalls
 
 
 class ConnectionState:
     """
     The state of one connection.
+
+    Args:
+        taking:
+            Who takes what arrives whole, past *gate*, and where such calls note that they ended.
 
     Attributes:
         sender:
@@ -80,14 +58,19 @@ class ConnectionState:
             Why the connection is over, or `None`. GOAWAY is already among the bytes to write.
     """
 
-    def __init__(self, gate: Gate, limits: Http2Limits, now: float) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        limits: Http2Limits,
+        now: float,
+        taking: tuple[CallHandler, SettledCalls] | None = None,
+    ) -> None:
         self.now = now
         self.registry = StreamRegistry()
         self.sender = Sender(limits, self.registry)
         self.budget = ActivityBudget(limits, now)
         self.dropped: list[Stream] = []
         self.fault: ConnectionFault | None = None
-        self.foreign = ""
         self._gate = gate
         self._prefix_bytes = gate.prefix_bytes
         self._limits = limits
@@ -100,6 +83,9 @@ class ConnectionState:
         self._assembler = BlockAssembler(limits)
         self._block_ends_stream = False
         self._refusing = False
+        self._taker: CallTaker | None = None
+        if taking is not None:
+            self._taker = CallTaker(*taking, limits, self.registry, self._heads, self.sender)
 
     def receive(self, data: bytes) -> list[Stream]:
         """
@@ -185,14 +171,23 @@ class ConnectionState:
             data = self._tail + data
         position = 0
         if not self._preface_seen:
-            if not self._check_preface(data):
+            if not has_preface(data):
                 self._tail = data
                 return
+            self._preface_seen = True
             position = len(PREFACE)
         size = len(data)
         read_head, assembler = FRAME_HEAD.unpack_from, self._assembler
+        taker = self._taker if self._started else None
         while size - position >= FRAME_HEAD_BYTES:
             high, low, kind, flags, stream_id = read_head(data, position)
+            if taker and kind == HEADERS and not assembler.open and not self._refusing:
+                start = position
+                position = self._take_calls(taker, data, start, complete)
+                # What is odd is judged frame by frame, and so is what comes after it.
+                taker = None if taker.odd else taker
+                if position != start:
+                    continue
             length = high << 8 | low
             if length > FRAME_BYTES_MAX:
                 raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, f"frame of {length} bytes")
@@ -213,17 +208,21 @@ class ConnectionState:
                 self._on_stream_fault(fault)
         self._tail = data[position:] if position < size else b""
 
-    def _check_preface(self, data: bytes) -> bool:
-        if data[: len(PREFACE)] == PREFACE:
-            self._preface_seen = True
-            return True
-        if len(data) < len(PREFACE) and PREFACE.startswith(data):
-            return False
-        if data.startswith(_H1_METHODS):
-            self.foreign = "HTTP/1"
-        elif data.startswith(_TLS_HELLO):
-            self.foreign = "TLS"
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "not an HTTP/2 client")
+    def _take_calls(
+        self, taker: CallTaker, data: bytes, position: int, complete: list[Stream]
+    ) -> int:
+        try:
+            position = taker.take(data, position, self._window_bytes, self.now, complete)
+        finally:
+            self.budget.useful += taker.useful_frames
+            self._window_bytes -= taker.charged_bytes
+        if self._window_bytes < self._limits.connection_window_bytes >> 1:
+            self._replenish()
+        if isinstance(taker.odd, StreamFault):
+            self._on_stream_fault(taker.odd)
+        elif taker.odd is not None:
+            self._open(*taker.odd)
+        return position
 
     def _on_data(
         self, stream_id: int, flags: int, data: bytes, start: int, end: int, complete: list[Stream]
@@ -326,6 +325,11 @@ class ConnectionState:
         head, volatile = self._heads.read(stream_id, block)
         if self._refusing or len(registry.open) >= self._limits.concurrent_streams_max:
             raise StreamFault(stream_id, ErrorCode.REFUSED_STREAM, "no more streams")
+        stream = self._open(stream_id, head, volatile)
+        if self._block_ends_stream:
+            self._end(stream, complete)
+
+    def _open(self, stream_id: int, head: Head, volatile: tuple[Field, ...]) -> Stream:
         stream = Stream(
             stream_id,
             head,
@@ -334,12 +338,11 @@ class ConnectionState:
             self.sender.initial_window_bytes,
             self.now,
         )
-        registry.open[stream_id] = stream
+        self.registry.open[stream_id] = stream
         refusal = self._gate.admit(stream)
         if refusal is not None:
             stream.refusal = refusal
-        if self._block_ends_stream:
-            self._end(stream, complete)
+        return stream
 
     def _on_trailers(self, stream_id: int, block: bytes, complete: list[Stream]) -> None:
         # Decoded even if nobody wants them: later blocks depend on it.

@@ -78,6 +78,8 @@ class Stream(Body):
     ended = False
     closed = False
     refusal: Response | None = None
+    whole = False
+    """Whether it is a `WholeCall`."""
     task: asyncio.Task[None] | None = None
     pending: Pending | None = None
     progress_bytes = 0

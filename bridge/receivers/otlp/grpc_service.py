@@ -30,6 +30,7 @@ from bridge.http2 import (
     Method,
     Response,
     Stream,
+    WholeCall,
     message_response,
     status_response,
 )
@@ -139,6 +140,44 @@ def make_beginning(
             return SETTLED
 
     return begin
+
+
+class WholeExports:
+    """The Export method of one signal, for calls that have arrived whole."""
+
+    def __init__(
+        self, intake: Intake, outcomes: Outcomes, answers: OtlpAnswers, *, include_metadata: bool
+    ) -> None:
+        self._intake = intake
+        self._outcomes = outcomes
+        self._answers = answers
+        self._metadata_of = metadata_of if include_metadata else None
+
+    def begin(self, calls: list[WholeCall]) -> list[WholeCall]:
+        """Begin to deliver *calls*; gives those that must go the way of other requests."""
+        return self._intake.begin_calls(calls, self._metadata_of)
+
+    def answer(self, calls: list[WholeCall]) -> None:
+        """Set the response of each of *calls*, and count them."""
+        accepted = items = 0
+        for call in calls:
+            if call.outcome is ACCEPTED:
+                accepted += 1
+                items += call.items
+                call.response = _OK
+            else:
+                self._answer_other(call, call.outcome)
+        self._intake.accepted(items)
+        self._outcomes.ok.value += accepted
+
+    def _answer_other(self, call: WholeCall, outcome: Outcome | Exception) -> None:
+        self._intake.left(call.items, outcome)
+        if isinstance(outcome, Receipt):
+            call.response = _answer_receipt(outcome, self._outcomes)
+        elif isinstance(outcome, BridgeError):
+            call.response = self._answers.of_error(outcome)
+        elif outcome is not None:
+            call.response = self._answers.failure()
 
 
 def make_guard(authenticator: Authenticator, answers: OtlpAnswers) -> Guard:

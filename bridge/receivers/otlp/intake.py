@@ -26,9 +26,9 @@ from bridge.core import (
     TooLarge,
 )
 from bridge.flow import Account, Column
-from bridge.http2 import Field
+from bridge.http2 import Field, WholeCall
 from bridge.receivers.otlp.status import Verdict
-from bridge.wire import VALUE_DEPTH_MAX, RequestLimits, count_items
+from bridge.wire import VALUE_DEPTH_MAX, RequestLimits, count_items, count_many
 
 OUTCOMES = (
     "ok",
@@ -138,9 +138,9 @@ class Intake:
         try:
             receipt = await self._stage.deliver(batch)
         except (Exception, asyncio.CancelledError) as error:
-            self._left(items, error)
+            self.left(items, error)
             raise
-        self._left(items, receipt)
+        self.left(items, receipt)
         return receipt
 
     def begin(
@@ -168,7 +168,7 @@ class Intake:
             pending = self._beginner.begin_delivery(batch, partial(self._settled, items, settle))
         except Exception as error:
             self._account.count(Column.RECEIVED, items)
-            self._left(items, error)
+            self.left(items, error)
             raise
         if pending is None:
             self._in_flight -= items  # Whoever asked calls `take`, which begins again.
@@ -176,17 +176,75 @@ class Intake:
             self._received.value += items
         return pending
 
+    def begin_calls(
+        self, calls: list[WholeCall], metadata_of: Callable[[WholeCall], Metadata] | None
+    ) -> list[WholeCall]:
+        """
+        Begin to deliver each of *calls*; each settles once, and `left` is for whoever answers it.
+
+        Returns:
+            Those that were not touched. `begin` and `take` say why.
+        """
+        beginner = self._beginner
+        if beginner is None or not beginner.begins:
+            return calls
+        rest: list[WholeCall] = []
+        counts = count_many(self.signal, [call.message for call in calls], self.limits)
+        received = 0
+        try:
+            for call, items in zip(calls, counts, strict=True):
+                if not items or items > self._items_max:
+                    rest.append(call)
+                elif self._begin_call(beginner, call, items, metadata_of):
+                    received += items
+                else:
+                    rest.append(call)
+        finally:
+            self._received.value += received
+        return rest
+
+    def _begin_call(
+        self,
+        beginner: Beginner,
+        call: WholeCall,
+        items: int,
+        metadata_of: Callable[[WholeCall], Metadata] | None,
+    ) -> bool:
+        """Whether *call* is under way or has settled."""
+        metadata = NO_METADATA if metadata_of is None else metadata_of(call)
+        origin = self._origin_until(call.answer_by)
+        batch = Batch(self.signal, call.message, items, origin, metadata)
+        call.items = items
+        self._in_flight += items
+        try:
+            pending = beginner.begin_delivery(batch, call.settle)
+        except Exception as error:  # noqa: BLE001 - the call fails, and whoever answers it logs
+            call.fail(error)
+            return True
+        if pending is None:
+            self._in_flight -= items
+            return False
+        call.pending = pending
+        call.message = b""
+        return True
+
+    def accepted(self, items: int) -> None:
+        """Count *items* whose custody has passed entirely."""
+        self._in_flight -= items
+        self._accepted.value += items
+        self._acknowledged.value += items
+
     def _settled(self, items: int, settle: Callable[[Outcome], None], outcome: Outcome) -> None:
-        self._left(items, outcome)
+        self.left(items, outcome)
         settle(outcome)
 
-    def _left(self, items: int, outcome: Receipt | BaseException | None) -> None:
+    def left(self, items: int, outcome: Receipt | BaseException | None) -> None:
         """Count how *items* ended; `None` and a cancellation say that nobody waited for it."""
-        self._in_flight -= items
         if outcome is ACCEPTED:
-            self._accepted.value += items
-            self._acknowledged.value += items
-        elif isinstance(outcome, Receipt):
+            self.accepted(items)
+            return
+        self._in_flight -= items
+        if isinstance(outcome, Receipt):
             rejected = outcome.rejected_items
             self._refused.value += rejected
             self._accepted.value += items - rejected
@@ -217,11 +275,14 @@ class Intake:
                 f"the request holds {items:,} {self.signal.items}, at most {self._items_max:,} are "
                 "taken at once: send smaller batches or raise max_items_per_request"
             )
+        return Batch(self.signal, body, items, self._origin_until(deadline_at), metadata)
+
+    def _origin_until(self, deadline_at: float) -> Origin:
         step = int(deadline_at * _STEPS_A_SECOND)
         if step != self._origin_step:
             deadline = Deadline(min(deadline_at, step / _STEPS_A_SECOND), self._clock)
             self._origin, self._origin_step = Origin(self._source, deadline), step
-        return Batch(self.signal, body, items, self._origin, metadata)
+        return self._origin
 
     def _refuse(self, items: int) -> None:
         self._account.count(Column.RECEIVED, items)

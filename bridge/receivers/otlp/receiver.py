@@ -9,12 +9,21 @@ import structlog
 from bridge.core import Deadline, Settings, Signal, Stage, State, Status
 from bridge.flow import OF_OTLP, Account, ByteBudget
 from bridge.http1 import Http1Limits, Http1Protocol
-from bridge.http2 import GrpcHandler, Http2Limits, Http2Protocol, QuietLog, Server, Timeouts
+from bridge.http2 import (
+    GrpcCalls,
+    GrpcHandler,
+    Http2Limits,
+    Http2Protocol,
+    QuietLog,
+    Server,
+    Timeouts,
+)
 from bridge.receivers.otlp.authentication import Authenticator, find_authenticator
 from bridge.receivers.otlp.config import MIB, GrpcOptions, HttpOptions, OtlpReceiverOptions
 from bridge.receivers.otlp.grpc_service import (
     SERVICES,
     OtlpAnswers,
+    WholeExports,
     make_beginning,
     make_export,
     make_guard,
@@ -159,6 +168,15 @@ class OtlpReceiver:
             beginnings={**beginnings, **self._health.beginnings},
             streams=self._health.beginnings.keys(),
         )
+        calls = GrpcCalls(
+            make_methods(
+                intakes, lambda intake: WholeExports(intake, *shared, include_metadata=metadata)
+            ),
+            clock=self._settings.clock,
+            budget=self._budget,
+            message_bytes_max=config.message_bytes_max,
+            answer_s=self._config.answer_timeout,
+        )
         limits = Http2Limits(
             concurrent_streams_max=config.concurrent_streams_max,
             header_list_bytes_max=config.max_header_size,
@@ -178,7 +196,7 @@ class OtlpReceiver:
             ping_ack_s=keepalive.timeout,
         )
         server = self._make_server(
-            "grpc", config, timeouts, lambda server: Http2Protocol(server, handler, limits)
+            "grpc", config, timeouts, lambda server: Http2Protocol(server, handler, limits, calls)
         )
         await self._listen("grpc", server, config, where, alpn=("h2",))
 

@@ -317,7 +317,7 @@ def test_foreign_peer_is_named(opening: bytes, foreign: str) -> None:
     state.receive(opening)
 
     assert state.fault is not None
-    assert foreign == state.foreign
+    assert foreign == state.fault.foreign
 
 
 def test_preface_may_arrive_in_pieces() -> None:

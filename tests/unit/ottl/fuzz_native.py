@@ -11,62 +11,17 @@ seed and the input are printed, so that it can be repeated and become a line of 
 """
 
 import argparse
-import importlib.util
-import os
 import random
-import subprocess
 import sys
-import sysconfig
-import tempfile
 import time
 from pathlib import Path
+
+from tests.sanitizers import sanitized
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "bridge/ottl/_native.c"
 NAME = "bridge.ottl._native"
 VALUES = [None, True, -1, 2.5, "text", b"data", [1], {"a": 1}, object()]
-_CHILD = "OTLP_BRIDGE_FUZZED_MODULE"
-
-
-def build(folder: Path) -> Path:
-    """The module with sanitizers, compiled into *folder*."""
-    compiler = os.environ.get("CC", "gcc")
-    made = folder / "_native.so"
-    flags = ["-g", "-O1", "-shared", "-fPIC", "-fno-omit-frame-pointer", "-Wall", "-Wextra"]
-    checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    include = "-I" + sysconfig.get_paths()["include"]
-    subprocess.run([compiler, *flags, *checks, include, SOURCE, "-o", made], check=True)
-    return made
-
-
-def run_child(module: Path) -> int:
-    """This program again, with the sanitizer's library in front of everything."""
-    compiler = os.environ.get("CC", "gcc")
-    asked = subprocess.run(
-        [compiler, "-print-file-name=libasan.so"], check=True, capture_output=True, text=True
-    )
-    environment = {
-        **os.environ,
-        "LD_PRELOAD": asked.stdout.strip(),
-        # The interpreter keeps much until its end; test_native.py counts what the module leaves.
-        "ASAN_OPTIONS": "detect_leaks=0",
-        "UBSAN_OPTIONS": "print_stacktrace=1",
-        # Every object in memory of its own, so that a read beyond it is seen.
-        "PYTHONMALLOC": "malloc",
-        _CHILD: str(module),
-        "PYTHONPATH": str(ROOT),
-    }
-    return subprocess.run([sys.executable, *sys.argv], env=environment, check=False).returncode
-
-
-def load_module(path: str) -> None:
-    """Put the sanitized module where `bridge.ottl.native` looks for it."""
-    spec = importlib.util.spec_from_file_location(NAME, path)
-    if spec is None or spec.loader is None:
-        raise RuntimeError(f"{path} is no module")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.modules[NAME] = module
 
 
 def mutate(dice: random.Random, data: bytes, pool: list[bytes]) -> bytes:
@@ -126,14 +81,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    module = os.environ.get(_CHILD)
-    if module is None:
-        with tempfile.TemporaryDirectory() as folder:
-            return run_child(build(Path(folder)))
-    load_module(module)
-    count = feed(given.seconds, given.seed)
-    print(f"{count} inputs, no difference, nothing for the sanitizers to say (seed {given.seed})")
-    return 0
+    return sanitized(NAME, SOURCE, lambda: feed(given.seconds, given.seed), given.seed)
 
 
 if __name__ == "__main__":
