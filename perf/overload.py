@@ -127,7 +127,8 @@ async def narrowed(
         stack.enter_context(lab.running("narrow", script, port, {"PYTHONPATH": str(lab.ROOT)}))
         rig = await stack.enter_async_context(
             whole(
-                kafka.bootstrap, kafka.proxied_bootstrap, SPANS_A_REQUEST, "  batch: {}", ["batch"]
+                *(kafka.bootstrap, kafka.proxied_bootstrap, SPANS_A_REQUEST),
+                *("  batch: {}", ["batch"], f", max_wait: {options.max_wait}"),
             )
         )
         pid = rig.ingest.process.popen.pid
@@ -253,6 +254,7 @@ def lines_of(options: argparse.Namespace, found: Outcome) -> list[str]:
         *(f"- {key}: {value}" for key, value in lab.machine().items()),
         f"- command: `make overload ARGS='{' '.join(sys.argv[1:])}'`",
         f"- bottleneck: {narrow}; {seconds:g} s; requests of {spans} spans",
+        f"- producer.max_wait of the ingest side: {options.max_wait}",
         f"- memory limit of the ingest side: {LIMIT_MIB} MiB, {limit}",
         f"- result: {'; '.join(found.wrong()) or 'passed'}",
         "",
@@ -269,6 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bottleneck", choices=["broker", "cpu"], default="broker")
     parser.add_argument("--bytes-per-s", type=int, default=BYTES_PER_S)
     parser.add_argument("--cpu-percent", type=float, default=CPU_PERCENT)
+    parser.add_argument("--max-wait", default="500ms", help="producer.max_wait of the ingest side")
     parser.add_argument("--save", default="", help="name of the result file; empty only prints")
     options = parser.parse_args(arguments)
     with ProxiedKafka(nodes=1) as kafka:

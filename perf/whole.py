@@ -255,7 +255,12 @@ async def saturate(whole: Whole, seconds: float, in_flight: int = 64) -> tuple[f
 
 @contextlib.asynccontextmanager
 async def whole(
-    direct: str, brokers: str, spans: int, processors: str, names: Sequence[str]
+    direct: str,
+    brokers: str,
+    spans: int,
+    processors: str,
+    names: Sequence[str],
+    producer: str = "",
 ) -> AsyncIterator[Whole]:
     """
     Start everything.
@@ -265,6 +270,7 @@ async def whole(
         brokers: Those of the ingest side.
         processors: YAML of the process side's section.
         names: Its processors in order.
+        producer: More YAML of the ingest side's `producer` section, in flow style.
     """
     ports = [lab.free_port() for _ in range(7)]
     grpc, http, out, control, health, *metrics = ports
@@ -272,7 +278,9 @@ async def whole(
     sink = [sys.executable, str(lab.ROOT / "perf/counting_sink.py"), "--port", str(out)]
     sink += ["--control", str(control), "--first", str(requests.first_id)]
     async with lab.topic(direct, f"perf-whole-{time.time_ns()}") as topic:
-        ingest = _INGEST.format(grpc=grpc, http=http, brokers=brokers, topic=topic, m=metrics[0])
+        ingest = _INGEST.format(
+            grpc=grpc, http=http, brokers=brokers, topic=topic, m=metrics[0], producer=producer
+        )
         process = _PROCESS.format(
             brokers=direct, topic=topic, out=out, health=health, m=metrics[1],
             processors=processors, names=", ".join(names),
@@ -292,7 +300,10 @@ receivers:
   otlp:
     protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}, http: {{endpoint: "127.0.0.1:{http}"}}}}
 exporters:
-  kafka: {{brokers: ["{brokers}"], producer: {{compression: zstd}}, traces: {{topic: {topic}}}}}
+  kafka:
+    brokers: ["{brokers}"]
+    producer: {{compression: zstd{producer}}}
+    traces: {{topic: {topic}}}
 service:
   telemetry: {{metrics: {{address: "127.0.0.1:{m}"}}}}
   pipelines: {{traces: {{receivers: [otlp], exporters: [kafka]}}}}

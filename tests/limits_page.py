@@ -92,6 +92,10 @@ LIMITS: Final[dict[tuple[tuple[str, str], str], tuple[str, ...]]] = {
     (KAFKA_OUT, "producer.max_buffered_bytes"): (
         "test_budget_is_in_bytes_and_refuses_with_a_hint",
     ),
+    (KAFKA_OUT, "producer.max_wait"): (
+        "test_what_waits_under_overload_takes_as_long_as_allowed",
+        "test_exporter_refuses_what_would_wait_too_long",
+    ),
     (KAFKA_OUT, "producer.max_copied_bytes"): (
         "test_copies_above_the_limit_are_too_large_for_good",
         "test_copies_without_room_are_refused_for_now",

@@ -6,6 +6,7 @@ aiokafka is imported here and in no other folder; its faults are handled here
 `bridge/kafka/errors.py`.
 """
 
+from bridge.kafka.backlog import Backlog, BacklogLimits
 from bridge.kafka.client import ClientConfig, connection_kwargs, why_unreachable
 from bridge.kafka.codecs import Codec, Compression, codec
 from bridge.kafka.consumer import Fetching, Membership, Subscription
@@ -50,6 +51,8 @@ from bridge.kafka.topics import Topic, TopicBook
 from bridge.kafka.trouble import Troubles
 
 __all__ = [
+    "Backlog",
+    "BacklogLimits",
     # The connection.
     "ClientConfig",
     "connection_kwargs",

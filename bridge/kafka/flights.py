@@ -25,9 +25,13 @@ class Lane:
 
 
 class Flight:
-    """A batch under way that nothing has gone wrong with; `raw` is the producer that has it."""
+    """
+    A batch under way that nothing has gone wrong with.
 
-    __slots__ = ("_tell", "entries", "lane", "raw", "records")
+    `raw` is the producer that has it, since *began_s* on the clock of the flusher.
+    """
+
+    __slots__ = ("_tell", "began_s", "entries", "lane", "raw", "records")
 
     def __init__(
         self,
@@ -35,11 +39,13 @@ class Flight:
         lane: Lane,
         entries: list[Entry],
         records: list[OutRecord],
+        began_s: float,
     ) -> None:
         self._tell = tell
         self.lane = lane
         self.entries = entries
         self.records = records
+        self.began_s = began_s
         self.raw: RawProducer | None = None
 
     def landed(self, outcome: Written | BaseException) -> None:

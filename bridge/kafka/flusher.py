@@ -21,12 +21,12 @@ from bridge.core import (
     DeliveryError,
     Denied,
     Interrupted,
-    Overloaded,
     Retryable,
     TooLarge,
     Unavailable,
 )
 from bridge.flow import Seldom
+from bridge.kafka.backlog import Backlog, BacklogLimits
 from bridge.kafka.codecs import Codec
 from bridge.kafka.embedded_guard import EmbeddedGuard
 from bridge.kafka.flights import Flight, Lane
@@ -59,13 +59,13 @@ class FlushOptions:
     """
     How batches are made and repeated.
 
-    `held_bytes_max` bounds what is taken and not settled; `resend` says whether a batch that may
+    `backlog` bounds what is taken and not settled; `resend` says whether a batch that may
     not have been written is sent again here, and `resend_max_s` how long the pause between two
     attempts may grow.
     """
 
     codec: Codec | None
-    held_bytes_max: int
+    backlog: BacklogLimits
     resend: bool = True
     resend_max_s: float = 5.0
 
@@ -110,7 +110,12 @@ class Flusher:
         self._stopping = False
         self._dead_tickets = 0
         self._telling = Seldom(_TELL_S, keys_max=_TOLD_MAX)
-        self.held_bytes = 0
+        self._held = Backlog(options.backlog, clock)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes admitted and not released."""
+        return self._held.held_bytes
 
     @property
     def backlog(self) -> int:
@@ -122,28 +127,21 @@ class Flusher:
         lane = self._lanes.get((topic, partition))
         return sum(entry.size for entry in lane.entries) if lane is not None else 0
 
-    def admit(self, body_bytes: int, own_bytes: int = 0) -> None:
+    def admit(self, body_bytes: int, own_bytes: int = 0, *, patient: bool = False) -> None:
         """
-        Charge a request to the budget, or copies of one of which *own_bytes* are charged already.
-
-        `release` gives them back. Alone, any request fits with its copies.
+        Charge a request, or copies of one, as `Backlog.admit` does.
 
         Raises:
-            Overloaded: If the budget is used up.
+            Overloaded: If the budget is used up, or what waits would take too long.
             Interrupted: If we are stopping.
         """
         if self._stopping:
             raise Interrupted(_STOPPING)
-        limit = self._options.held_bytes_max
-        if self.held_bytes > own_bytes and self.held_bytes + body_bytes > limit:
-            raise Overloaded(
-                f"{self.held_bytes} of {limit} bytes wait for Kafka (producer.max_buffered_bytes)"
-            )
-        self.held_bytes += body_bytes
+        self._held.admit(body_bytes, own_bytes, patient=patient)
 
     def release(self, body_bytes: int) -> None:
         """Give back what `admit` charged."""
-        self.held_bytes -= body_bytes
+        self._held.release(body_bytes)
 
     def put(self, topic: str, partition: int, batch_bytes_max: int, entry: Entry) -> None:
         """Queue *entry*, which is opened on its ticket; what is put in one turn goes together."""
@@ -222,7 +220,7 @@ class Flusher:
         batch, count = self._build(lane, records)
         if count < len(records):
             return False
-        flight = Flight(self._landed, lane, entries, records)
+        flight = Flight(self._landed, lane, entries, records, self._clock.monotonic())
         flight.raw = self._producer.begin(lane.where, batch, flight.landed)
         if flight.raw is None:
             return False
@@ -238,6 +236,7 @@ class Flusher:
         lane.flight = None
         try:
             if isinstance(outcome, Written):
+                self._held.flew(flight.began_s)
                 self._acknowledge(lane, entries, flight.records, outcome)
                 self._advance(lane)
             else:
@@ -256,6 +255,7 @@ class Flusher:
     def _acknowledge(
         self, lane: Lane, entries: list[Entry], records: list[OutRecord], written: Written
     ) -> None:
+        self._held.written(sum(entry.size for entry in entries))
         topic, partition = lane.where
         self._events.written(topic, partition, records, written)
         for entry in entries:

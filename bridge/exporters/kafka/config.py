@@ -71,6 +71,14 @@ class ProducerOptions(Options):
     max_buffered_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     """Bytes of requests that wait for Kafka; above it senders are asked to come back later."""
 
+    max_wait: Duration = Field(default=2.0, ge=0)
+    """
+    Seconds that writing what waits for Kafka may take, judged by what Kafka took in the last two;
+    above it for half a second, senders are asked to come back later, so that what is taken is
+    answered in time and not sent again. At least three times the shortest acknowledgement of late,
+    and of no effect while less than a MiB waits. 0: no limit by time.
+    """
+
     max_copied_bytes: int = Field(default=COPIED_BYTES_MAX, ge=1024)
     """
     Bytes by which the records of one request may exceed it, since each repeats the resource and the

@@ -33,6 +33,7 @@ from bridge.exporters.kafka.putting import Putting
 from bridge.exporters.kafka.routing import Route, Router
 from bridge.kafka import (
     RETRY_AFTER_S,
+    BacklogLimits,
     Expiry,
     Flusher,
     FlushOptions,
@@ -94,7 +95,10 @@ class KafkaExporter:
         self._flusher = Flusher(
             self._producer,
             FlushOptions(
-                chosen, producer.max_buffered_bytes, retry.enabled, retry.initial_interval
+                chosen,
+                BacklogLimits(producer.max_buffered_bytes, producer.max_wait),
+                retry.enabled,
+                retry.initial_interval,
             ),
             self._figures,
             settings.clock,
@@ -149,7 +153,7 @@ class KafkaExporter:
         Write *batch* and wait until Kafka has all of it.
 
         Raises:
-            Overloaded: If too many bytes wait already.
+            Overloaded: If too many bytes wait already, or for too long.
             Unavailable: If Kafka cannot be reached, or did not acknowledge everything before the
                 sender's deadline; what it did acknowledge counts as possible duplicates.
             Denied: If a topic is missing or we may not write to it.
@@ -164,7 +168,7 @@ class KafkaExporter:
         if not body_bytes:
             return ACCEPTED
         try:
-            self._flusher.admit(body_bytes)
+            self._flusher.admit(body_bytes, patient=batch.origin.deadline is None)
         except Overloaded:
             self._figures.failed[batch.signal].value += batch.items
             raise
@@ -193,7 +197,7 @@ class KafkaExporter:
         if found is None or not body_bytes:
             return None
         try:
-            self._flusher.admit(body_bytes)
+            self._flusher.admit(body_bytes, patient=batch.origin.deadline is None)
         except Overloaded:
             self._figures.failed[batch.signal].value += batch.items
             raise

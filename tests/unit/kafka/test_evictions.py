@@ -3,11 +3,19 @@
 import pytest
 from aiokafka.errors import KafkaError
 
-from bridge.kafka.evictions import EVICTIONS_MAX, EVICTIONS_PER_S, Evictions, twin_of
+from bridge.kafka.evictions import (
+    EVICTIONS_MAX,
+    EVICTIONS_PER_S,
+    EVICTIONS_SETTLED_MAX,
+    Evictions,
+    twin_of,
+)
 
 
 class Coordinator:
     """Stands for aiokafka's."""
+
+    _heartbeat_interval_ms = 3000
 
     def __init__(self) -> None:
         self.resets = 0
@@ -48,6 +56,39 @@ def test_evictions_in_a_row_mean_a_twin() -> None:
 
     assert evictions.too_many
     assert coordinator.member_id == "b"
+
+
+def test_twin_that_came_later_keeps_away() -> None:
+    """Each throws out the other in turn, the older one first: the newer one gives up first."""
+    time = Time()
+    older = Coordinator()
+    of_older = Evictions(older, time)
+    time.now_s = 60.0
+    newer = Coordinator()
+    of_newer = Evictions(newer, time)
+    for _ in range(EVICTIONS_MAX - 1):
+        for one in (older, newer):
+            time.now_s += 3.0
+            one.evict()
+    older.evict()
+    with pytest.raises(KafkaError):
+        newer.reset_generation()
+
+    assert of_newer.too_many
+    assert not of_older.too_many
+
+
+def test_twin_of_long_standing_keeps_away_if_the_other_does_not() -> None:
+    """Twins of the same age come to rest too."""
+    coordinator, time = Coordinator(), Time()
+    evictions = Evictions(coordinator, time)
+    time.now_s = 60.0
+    for _ in range(EVICTIONS_SETTLED_MAX - 1):
+        coordinator.evict()
+    with pytest.raises(KafkaError):
+        coordinator.reset_generation()
+
+    assert evictions.too_many
 
 
 def test_evictions_far_apart_mean_a_slow_machine() -> None:

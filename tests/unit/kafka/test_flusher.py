@@ -18,6 +18,7 @@ from bridge.core import (
     Unavailable,
 )
 from bridge.kafka import (
+    BacklogLimits,
     Entry,
     Flusher,
     FlushEvents,
@@ -63,7 +64,7 @@ class Bench:
     def __init__(self, resend: bool = True, guard: EmbeddedGuard | None = None) -> None:
         self.cluster = FakeCluster({"t": 3})
         self.producer = Producer(self.cluster.opening(), Heard(), CLOCK)
-        options = FlushOptions(None, 10_000, resend, 0.01)
+        options = FlushOptions(None, BacklogLimits(10_000), resend, 0.01)
         self.flusher = Flusher(self.producer, options, FlushEvents(), CLOCK, lambda: guard)
 
     def ticket(self, seconds: float | None = 5.0) -> Ticket:

@@ -276,6 +276,34 @@ async def test_budget_refuses_before_memory_grows(start: Start) -> None:
     assert bench.value("bridge_kafka_exporter_buffered_bytes") == 0
 
 
+async def test_exporter_refuses_what_would_wait_too_long(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka takes nothing: OTLP senders come back later, and what Kafka keeps may wait."""
+    now_s = [1000.0]
+    monkeypatch.setattr("tests.unit.exporters.kafka.test_exporter.SystemClock.monotonic",
+                        lambda _: now_s[0])  # fmt: skip
+    bench = await start({"producer": {"max_wait": "300ms"}})
+    bench.cluster.script = ["hang"] * 1000
+    made = trace_request(10, 2, padding_bytes=20_000)
+    waiting = []
+    for _ in range(10):
+        waiting.append(asyncio.ensure_future(bench.deliver(made, seconds=1000.0)))
+        await settle()
+        now_s[0] += 0.4
+    with pytest.raises(Overloaded, match=r"producer\.max_wait") as caught:
+        await bench.deliver(made, seconds=1000.0)
+    durable = asyncio.ensure_future(bench.deliver(made, seconds=None))
+    await settle()
+    monkeypatch.undo()
+
+    assert caught.value.retry_after_s
+    assert not durable.done()
+    for one in (*waiting, durable):
+        one.cancel()
+    await asyncio.gather(*waiting, durable, return_exceptions=True)
+
+
 async def test_durable_request_waits_without_a_deadline(start: Start) -> None:
     """What comes from Kafka is kept there until it is written: failures are repeated."""
     bench = await start({})
