@@ -29,8 +29,9 @@ def build(
     *,
     authority: bool,
     ended: bool = False,
+    days: int = 2,
 ) -> x509.Certificate:
-    """A certificate for 127.0.0.1 that is valid today, or was until yesterday."""
+    """A certificate for 127.0.0.1 that is valid for *days* from today, or ended before."""
     now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=5 if ended else 0)
     builder = (
         x509.CertificateBuilder()
@@ -39,7 +40,7 @@ def build(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.BasicConstraints(authority, None), critical=True)
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),

@@ -20,7 +20,12 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from bridge.kafka.asking import send_to_any
 from bridge.kafka.errors import map_kafka_error
-from bridge.kafka.inspection_protocol import GroupRightsRequest, RightsRequest, decode_operations
+from bridge.kafka.inspection_protocol import (
+    ConsumerGroupRequest,
+    GroupRightsRequest,
+    RightsRequest,
+    decode_operations,
+)
 
 _TOPIC_RESOURCE = 2
 _GROUP_COORDINATOR = 0
@@ -29,6 +34,9 @@ _CLOSE_S = 3.0
 
 _GROUP_SHARE = 0.6
 """Of the time for everything: a group without a coordinator must not hide what was learnt."""
+
+_DEAD = "Dead"
+"""What brokers call a group that does not exist, or is none of the protocol that was asked for."""
 
 NO_COORDINATOR = "no coordinator"
 """`GroupFacts.state` of a group that no broker is responsible for."""
@@ -78,6 +86,8 @@ class GroupFacts:
     A consumer group. `hidden` if we may not see it; `members` are client id and host of each.
 
     `state` and `protocol` are the broker's words, such as ``Stable`` and ``cooperative-sticky``.
+    `brokers_assign` says that the group speaks the consumer protocol (KIP-848): the brokers share
+    the partitions out, and `protocol` is the name of how.
     """
 
     name: str
@@ -86,6 +96,7 @@ class GroupFacts:
     protocol: str = ""
     members: tuple[tuple[str, str], ...] = ()
     operations: frozenset[str] | None = None
+    brokers_assign: bool = False
 
     @property
     def active(self) -> bool:
@@ -238,10 +249,15 @@ async def _group(client: AIOKafkaClient, name: str, timeout_s: float) -> GroupFa
     try:
         async with asyncio.timeout(timeout_s):
             entry = await _describe_group(client, name)
+            newer = await _describe_newer(client, name) if entry[2] == _DEAD else None
     except kafka.GroupAuthorizationFailedError:
         return GroupFacts(name, hidden=True)
     except TimeoutError:
         return GroupFacts(name, state=NO_COORDINATOR)
+    if newer is not None:
+        members = tuple((member[4], member[5].lstrip("/")) for member in newer[7])
+        operations = decode_operations(newer[8])
+        return GroupFacts(name, False, newer[3], newer[6], members, operations, True)
     members = tuple((member[1], member[2].lstrip("/")) for member in entry[5])
     operations = decode_operations(entry[6]) if len(entry) > 6 else None
     return GroupFacts(name, False, entry[2], entry[4], members, operations)
@@ -262,6 +278,16 @@ async def _describe_group(client: AIOKafkaClient, name: str) -> Any:
             if not problem.retriable:
                 raise
             await asyncio.sleep(_PAUSE_S)
+
+
+async def _describe_newer(client: AIOKafkaClient, name: str) -> Any:
+    """The group of the consumer protocol of that name; `None` if there is none."""
+    node = await client.coordinator_lookup(_GROUP_COORDINATOR, name)
+    try:
+        entry = (await ask(client, ConsumerGroupRequest(name), node=node)).groups[0]
+    except kafka.IncompatibleBrokerVersion:
+        return None
+    return entry if entry[0] == 0 else None
 
 
 async def _idempotence_refused(client: AIOKafkaClient) -> bool:

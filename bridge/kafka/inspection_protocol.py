@@ -1,5 +1,5 @@
 """
-Two requests in versions that the client library does not have: those that tell our own rights.
+Requests that the client library does not have: those that tell our own rights, and KIP-848 groups.
 
 Brokers since Kafka 2.3 add to their answers what the asking principal may do (KIP-430), so that
 rights can be checked without writing, reading or joining anything.
@@ -9,7 +9,18 @@ from collections.abc import Sequence
 
 from aiokafka.protocol.admin import DescribeGroupsResponse_v3
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
+from aiokafka.protocol.types import (
+    Array,
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Int64,
+    Schema,
+    String,
+    TaggedFields,
+)
 
 _TEXT = String("utf-8")
 
@@ -114,3 +125,84 @@ class GroupRightsRequest(Request[_GroupsRequest]):  # type: ignore[misc]  # the 
     def build(self, request_struct_class: type[_GroupsRequest]) -> _GroupsRequest:
         """The request, for the group's coordinator."""
         return request_struct_class([self._group], True)
+
+
+_COMPACT = CompactString("utf-8")
+
+_ASSIGNMENT = Schema(
+    (
+        "topic_partitions",
+        CompactArray(
+            ("topic_id_high", Int64),
+            ("topic_id_low", Int64),
+            ("topic_name", _COMPACT),
+            ("partitions", CompactArray(Int32)),
+            ("tags", TaggedFields),
+        ),
+    ),
+    ("tags", TaggedFields),
+)
+
+
+class _ConsumerGroupsResponse(Response):  # type: ignore[misc]  # aiokafka is not annotated
+    API_KEY = 69
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "groups",
+            CompactArray(
+                ("error_code", Int16),
+                ("error_message", _COMPACT),
+                ("group_id", _COMPACT),
+                ("group_state", _COMPACT),
+                ("group_epoch", Int32),
+                ("assignment_epoch", Int32),
+                ("assignor_name", _COMPACT),
+                (
+                    "members",
+                    CompactArray(
+                        ("member_id", _COMPACT),
+                        ("instance_id", _COMPACT),
+                        ("rack_id", _COMPACT),
+                        ("member_epoch", Int32),
+                        ("client_id", _COMPACT),
+                        ("client_host", _COMPACT),
+                        ("subscribed_topic_names", CompactArray(_COMPACT)),
+                        ("subscribed_topic_regex", _COMPACT),
+                        ("assignment", _ASSIGNMENT),
+                        ("target_assignment", _ASSIGNMENT),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class _ConsumerGroupsRequest(RequestStruct):  # type: ignore[misc]  # aiokafka is not annotated
+    API_KEY = 69
+    API_VERSION = 0
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = _ConsumerGroupsResponse
+    SCHEMA = Schema(
+        ("group_ids", CompactArray(_COMPACT)),
+        ("include_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class ConsumerGroupRequest(Request[_ConsumerGroupsRequest]):  # type: ignore[misc]  # the same
+    """A group of the consumer protocol (KIP-848, Kafka 4), which the older question calls dead."""
+
+    API_KEY = 69
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+
+    def build(self, request_struct_class: type[_ConsumerGroupsRequest]) -> _ConsumerGroupsRequest:
+        """The request, for the group's coordinator."""
+        return request_struct_class([self._group], True, {})

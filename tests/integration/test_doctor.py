@@ -204,6 +204,11 @@ MISTAKES: dict[str, tuple[str, str, int]] = {
     "cooperative": ("BR-3501", "group_rebalance_strategies: [sticky]", 69),
     "deleted": ("BR-3503", "retention.ms", 69),
     "beyond": ("BR-3506", "otlp-bridge offsets reset", 69),
+    "newer": ("BR-3509", "nothing need be done", 1),
+    "decisions_absent": ("BR-3301", "--config cleanup.policy=compact,delete", 69),
+    "decisions_few": ("BR-3317", f"--partitions {PARTITIONS}", 69),
+    "decisions_kept": ("BR-3316", "cleanup.policy=[compact,delete]", 1),
+    "behind": ("BR-3404", "chronyc", 1),
     "backend": ("BR-3601", "curl -v 127.0.0.1", 69),
     "taken": ("BR-3701", "ss -ltnp sport", 69),
     "twice": ("BR-3706", "another port", 69),
@@ -360,6 +365,49 @@ async def plant_cooperative(site: Site) -> Callable[[], None]:
     return consumer.close
 
 
+async def plant_newer(site: Site) -> Callable[[], None]:
+    consumer = confluent_kafka.Consumer(
+        {
+            "bootstrap.servers": site.kafka.bootstrap,
+            "group.id": site.group,
+            "group.protocol": "consumer",
+        }
+    )
+    consumer.subscribe([site.topic])
+
+    def join() -> None:
+        until_s = time.monotonic() + 60
+        while not consumer.assignment():
+            assert time.monotonic() < until_s
+            consumer.poll(0.2)
+
+    await asyncio.to_thread(join)
+    return consumer.close
+
+
+def decide_in(site: Site, topic: str, **changes: Any) -> None:
+    """Let the sampler keep its decisions in *topic*."""
+    section = {"brokers": [site.kafka.bootstrap], "topic": topic, **changes}
+    site.config["processors"]["tail_sampling"]["decision_topic"] = section
+
+
+async def plant_decisions_absent(site: Site) -> None:
+    decide_in(site, "absent_decisions", create=False)
+
+
+async def plant_decisions_few(site: Site) -> None:
+    settings = {"cleanup.policy": "compact,delete"}
+    decide_in(site, await site.kafka.create_topic(partitions=PARTITIONS - 1, configs=settings))
+
+
+async def plant_decisions_kept(site: Site) -> None:
+    decide_in(site, await site.kafka.create_topic(partitions=PARTITIONS))
+
+
+async def plant_behind(site: Site) -> None:
+    await write(site, "sarama_compat", ends_ahead_s=600.0)
+
+
 async def plant_deleted(site: Site) -> None:
     await write(site, "sarama_compat")
     await commit(site, 0)
@@ -404,7 +452,9 @@ def ca(site: Site) -> Path:
     return site.kafka.server.tls.ca
 
 
-async def write(site: Site, hasher: str, ahead_s: float = 0.0) -> None:
+async def write(
+    site: Site, hasher: str, ahead_s: float = 0.0, ends_ahead_s: float | None = None
+) -> None:
     """Write 40 traces, placed by *hasher*: ``none`` spreads each, ``json`` is no protobuf."""
     producer = AIOKafkaProducer(bootstrap_servers=site.kafka.bootstrap)
     await producer.start()
@@ -413,6 +463,10 @@ async def write(site: Site, hasher: str, ahead_s: float = 0.0) -> None:
         body = trace_request(seed=number).body
         request = ExportTraceServiceRequest.FromString(body)
         trace_id = request.resource_spans[0].scope_spans[0].spans[0].trace_id
+        if ends_ahead_s is not None:
+            span = request.resource_spans[0].scope_spans[0].spans[0]
+            span.end_time_unix_nano = round((time.time() + ends_ahead_s) * 1e9)
+            body = request.SerializeToString()
         key: bytes | None = trace_id.hex().encode()
         if hasher == "none":
             partition, key = number % PARTITIONS, None

@@ -28,7 +28,10 @@ DOCTOR_CODES: Mapping[str, Code] = {
         "One side speaks TLS and the other does not.",
         "Use the port of the listener that fits, or add or remove the tls section.",
     ),
-    "BR-3105": Code("The certificate of a broker ends soon.", "Renew it before it ends."),
+    "BR-3105": Code(
+        "The certificate of a broker, or of an authority that it comes from, ends soon.",
+        "Renew it before it ends.",
+    ),
     "BR-3106": Code(
         "A broker refuses the credentials.",
         "Correct auth.sasl, or create the user at the brokers.",
@@ -109,6 +112,14 @@ DOCTOR_CODES: Mapping[str, Code] = {
         "Dead letters of the largest records do not fit into their topic.",
         "Raise max.message.bytes of the topic of dead letters.",
     ),
+    "BR-3316": Code(
+        "A decision_topic does not forget as it should: it keeps one record a trace for a time.",
+        "Set cleanup.policy=compact,delete, and retention.ms not below decision_topic.time_span.",
+    ),
+    "BR-3317": Code(
+        "A decision_topic has fewer partitions than the topic that traces are read from.",
+        "Give it as many: decisions are written to the partition of their traces.",
+    ),
     # Records.
     "BR-3401": Code(
         "Traces in a topic are not where our exporter would put them, or on several partitions.",
@@ -142,6 +153,10 @@ DOCTOR_CODES: Mapping[str, Code] = {
     "BR-3508": Code(
         "No broker takes care of a group.",
         "Bring the brokers of __consumer_offsets back, or correct its replication factor.",
+    ),
+    "BR-3509": Code(
+        "Members of the group speak the newer consumer protocol (KIP-848).",
+        "Nothing need be done: Kafka 4 lets members of both protocols share a group.",
     ),
     # Backends.
     "BR-3601": Code("A backend does not take data now.", "Start it, or correct the endpoint."),

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,22 @@ class Reading:
     by_record_time: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """
+    A sampler that keeps its decisions in a topic, about traces from `sources`.
+
+    `span_s` are the seconds for which decisions are wanted, `creates` whether it may make the
+    topic.
+    """
+
+    component: str
+    topic: str
+    sources: tuple[str, ...]
+    span_s: float
+    creates: bool
+
+
 @dataclass(slots=True)
 class Cluster:
     """One set of brokers with one login, and all that the configuration wants there."""
@@ -64,6 +80,7 @@ class Cluster:
     components: list[str] = field(default_factory=list)
     writings: list[Writing] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    decidings: list[Deciding] = field(default_factory=list)
 
     @property
     def broker(self) -> str:
@@ -79,7 +96,8 @@ class Cluster:
     def topics(self) -> set[str]:
         """Every topic that is known by name."""
         read = {topic for reading in self.readings for topic in reading.signals}
-        return read | {writing.topic for writing in self.writings}
+        decided = {deciding.topic for deciding in self.decidings}
+        return read | decided | {writing.topic for writing in self.writings}
 
 
 def clusters_of(loaded: LoadedConfig) -> list[Cluster]:
@@ -114,6 +132,8 @@ def clusters_of(loaded: LoadedConfig) -> list[Cluster]:
                 cluster.writings.append(
                     Writing(name, options.dead_letter.topic, letters_of=tuple(plan.signals))
                 )
+    for deciding, client in _decidings(loaded):
+        _cluster(found, client, deciding.component).decidings.append(deciding)
     return list(found.values())
 
 
@@ -164,6 +184,32 @@ def _writings(
         topics = tuple(one.topic for one in written)
         written.append(Writing(component, options.dead_letter.topic, letters_of=topics))
     return written
+
+
+def _decidings(loaded: LoadedConfig) -> Iterator[tuple[Deciding, ClientConfig]]:
+    """Each decision_topic, with the topics that its pipelines read by name."""
+    sources: dict[ComponentId, set[str]] = {}
+    for pipeline_id, pipeline in loaded.pipelines.items():
+        for name in pipeline.processors:
+            known = sources.setdefault(name, set())
+            for receiver in pipeline.receivers:
+                options = loaded.receivers[receiver].options
+                if isinstance(options, KafkaReceiverOptions):
+                    known.update(plan_topics(options, {pipeline_id.signal}).signals)
+    for name, topics in sources.items():
+        options = getattr(loaded.processors[name].options, "decision_topic", None)
+        if options is not None:
+            component = f"processors/{name}"
+            yield (
+                Deciding(
+                    component,
+                    options.topic,
+                    tuple(sorted(topics)),
+                    options.time_span,
+                    options.create,
+                ),
+                options,
+            )
 
 
 def _hold(loaded: LoadedConfig, receiver: ComponentId) -> tuple[float, bool]:

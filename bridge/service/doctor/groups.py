@@ -40,6 +40,7 @@ def judge_group(
         behind = sum(one.records for one in lags)
         count = len(group.members)
         members = f"{count} member{'s' * (count > 1)}" if count else "nobody in it"
+        members += " by the consumer protocol" if group.brokers_assign and count else ""
         found.append(ok(f"group {group.name}", f"{members}, {behind} records to go"))
     return found
 
@@ -49,6 +50,17 @@ def _judge_members(
 ) -> list[Finding]:
     subject = f"group {group.name}"
     who = ", ".join(sorted({f"{client}@{host}" for client, host in group.members})[:5])
+    if group.active and group.brokers_assign:
+        return [
+            info(
+                "BR-3509",
+                subject,
+                f"its members speak the consumer protocol (KIP-848, {group.protocol}) and this "
+                f"receiver the classic one: Kafka 4 lets both share the partitions: {who}",
+                "nothing need be done; if brokers refuse to let it join, set "
+                "group.consumer.migration.policy=bidirectional at them",
+            )
+        ]
     if group.active and group.protocol and group.protocol not in reading.strategies:
         spoken = group.protocol in _SPOKEN
         own = ", ".join(reading.strategies)

@@ -83,15 +83,16 @@ async def _judge_broker(
     found: list[Finding] = []
     context = connection["ssl_context"]
     if context is not None:
-        found = await _judge_certificate(subject, host, port, context, timeout_s)
+        found = await judge_certificate(subject, host, port, context, timeout_s)
         if any(one.severity.rank >= 3 for one in found):
             return found
     return found + await _judge_login(cluster, subject, broker, connection, timeout_s)
 
 
-async def _judge_certificate(
+async def judge_certificate(
     subject: str, host: str, port: int, context: ssl.SSLContext, timeout_s: float
 ) -> list[Finding]:
+    """Shake hands, and look at when the certificates of the chain end."""
     try:
         async with asyncio.timeout(timeout_s):
             _, writer = await asyncio.open_connection(host, port, ssl=context)
@@ -115,12 +116,25 @@ async def _judge_certificate(
             )
         ]
     certificate = writer.get_extra_info("peercert") or {}
+    issuers = issuers_of(writer.get_extra_info("ssl_object"))
     writer.close()
     if "notAfter" not in certificate:
         return []  # Not verified: `_judge_openness` says so.
-    left_days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / DAY_S
+    left_days = _days_until(certificate["notAfter"])
+    found = [
+        warning(
+            "BR-3105",
+            subject,
+            f"its certificate comes from {name}, whose own ends in {days:.1f} days, {ends}",
+            "have that authority renewed, then the broker's keystore and every tls.ca_file that "
+            "holds it",
+        )
+        for name, ends in issuers
+        # One that ends with the broker's own is renewed with it.
+        if (days := _days_until(ends)) < min(left_days, CERTIFICATE_DAYS_MIN)
+    ]
     if left_days < CERTIFICATE_DAYS_MIN:
-        return [
+        found.append(
             warning(
                 "BR-3105",
                 subject,
@@ -128,8 +142,29 @@ async def _judge_certificate(
                 "renew the broker's certificate and have it loaded: kafka-configs --alter "
                 "--entity-type brokers with its ssl.keystore.location",
             )
-        ]
-    return [ok(subject, f"its certificate is accepted and good for {left_days:.0f} days")]
+        )
+    return found or [ok(subject, f"its certificate is accepted and good for {left_days:.0f} days")]
+
+
+def issuers_of(connection: Any) -> list[tuple[str, str]]:
+    """
+    Name and end of each authority in the chain by which a certificate was accepted, root included.
+
+    Empty where this Python cannot tell, as without verification.
+    """
+    # Public since Python 3.13, and then without the names.
+    chain = getattr(getattr(connection, "_sslobj", None), "get_verified_chain", None)
+    told = [one.get_info() for one in (chain() or ())[1:]] if chain is not None else []
+    return [(_common_name(one["subject"]), one["notAfter"]) for one in told]
+
+
+def _common_name(subject: Any) -> str:
+    names = {key: value for part in subject for key, value in part}
+    return str(names.get("commonName") or names.get("organizationName") or "an authority")
+
+
+def _days_until(text: str) -> float:
+    return (ssl.cert_time_to_seconds(text) - time.time()) / DAY_S
 
 
 def _certificate_mend(problem: ssl.SSLCertVerificationError, host: str, port: int) -> str:

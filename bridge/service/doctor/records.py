@@ -8,7 +8,7 @@ from bridge.kafka import Hasher, SampledRecord, trace_partitions
 from bridge.service.doctor.commands import set_config
 from bridge.service.doctor.demands import Cluster
 from bridge.service.doctor.findings import Finding, error, info, ok, warning
-from bridge.service.record_traces import traces_of
+from bridge.service.record_traces import newest_end_s, traces_of
 
 SKEW_S = 2.0
 """Seconds that a record may be ahead of this machine's clock: more is no jitter of the network."""
@@ -121,11 +121,15 @@ def judge_places(
 def judge_clock(
     cluster: Cluster, topic: str, stamps: str, records: Sequence[SampledRecord], now_s: float
 ) -> list[Finding]:
-    """Whether the newest record is ahead of this machine's clock."""
+    """
+    Whether the newest record is ahead of this machine's clock, or most are behind their own spans.
+
+    Nothing can be written before it has ended: who stamped it, or who ended it, has a wrong clock.
+    """
     newest_s = max((record.timestamp_ms for record in records), default=0) / 1000
     ahead_s = newest_s - now_s
     if ahead_s <= SKEW_S:
-        return []
+        return _judge_behind(topic, stamps, records)
     whose = "the brokers' clock is" if stamps == "LogAppendTime" else "a writer's clock is"
     mend = "set the clocks by NTP: chronyc tracking, or timedatectl, on both machines"
     if stamps != "LogAppendTime":
@@ -137,6 +141,26 @@ def judge_clock(
             f"the newest is {ahead_s:.0f} s ahead of this machine's clock: {whose} ahead, or this "
             "machine's is behind",
             mend,
+        )
+    ]
+
+
+def _judge_behind(topic: str, stamps: str, records: Sequence[SampledRecord]) -> list[Finding]:
+    ends = [(newest_end_s(record), record.timestamp_ms / 1000) for record in records]
+    behind_s = sorted(end - stamp for end, stamp in ends if end)
+    # One application with a wrong clock is its own affair; most of them are not wrong alike.
+    middle_s = behind_s[len(behind_s) // 2] if behind_s else 0.0
+    if middle_s <= SKEW_S:
+        return []
+    whose = "the brokers' clock is" if stamps == "LogAppendTime" else "the clock of writers is"
+    return [
+        warning(
+            "BR-3404",
+            f"records of {topic}",
+            f"most are stamped {middle_s:.0f} s and more before the spans in them ended: {whose} "
+            "behind, or that of the applications is ahead",
+            "set the clocks by NTP: chronyc tracking, or timedatectl, on the brokers, the writers "
+            "and the applications",
         )
     ]
 

@@ -52,8 +52,9 @@ def judge_rights(cluster: Cluster, facts: ClusterFacts) -> list[Finding]:
 
 
 def _topic(cluster: Cluster, name: str, topic: TopicFacts) -> list[Finding]:
-    writes = any(one.topic == name for one in cluster.writings)
-    reads = any(
+    decides = any(one.topic == name for one in cluster.decidings)
+    writes = decides or any(one.topic == name for one in cluster.writings)
+    reads = decides or any(
         name in one.signals or any(pattern.match(name) for pattern in one.patterns)
         for one in cluster.readings
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bridge.kafka import ClusterFacts, TopicFacts
 from bridge.options import format_duration
 from bridge.service.doctor.commands import create_topic, set_config
+from bridge.service.doctor.decisions import absent_decisions, judge_decisions
 from bridge.service.doctor.demands import Cluster, Reading, Writing
 from bridge.service.doctor.findings import Finding, error, info, ok, warning
 
@@ -36,6 +37,11 @@ def judge_topics(cluster: Cluster, facts: ClusterFacts) -> list[Finding]:
         ]
         if topic.state == "hidden":
             continue  # `judge_rights` said it.
+        decidings = [one for one in cluster.decidings if one.topic == name]
+        if decidings and topic.state != "there":
+            found.append(absent_decisions(cluster, decidings[0], facts))
+            continue
+        writings += [Writing(one.component, name) for one in decidings]
         if topic.state != "there":
             found.append(_absent(cluster, name, topic, writings, len(facts.brokers)))
             continue
@@ -43,7 +49,8 @@ def judge_topics(cluster: Cluster, facts: ClusterFacts) -> list[Finding]:
             *_judge_replicas(cluster, topic, writings, len(facts.brokers)),
             *_judge_partitions(cluster, topic, writings, readings),
         ]
-        if topic.settings is not None:
+        own += judge_decisions(cluster, topic, decidings, facts)
+        if topic.settings is not None and not decidings:
             own += _judge_settings(cluster, topic, topic.settings, writings, readings)
             own += _judge_letters(cluster, topic, writings, facts)
         if not any(one.severity.rank for one in own):

@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.core import Signal
 from bridge.kafka import ClientConfig, ClusterFacts, GroupFacts, PartitionFacts, TopicFacts
-from bridge.service.doctor.demands import Cluster, Reading, Writing
+from bridge.service.doctor.demands import Cluster, Deciding, Reading, Writing
 
 SETTINGS = {
     "cleanup.policy": "delete",
@@ -64,11 +64,24 @@ def writing(**changes: Any) -> Writing:
     return Writing(**{**fields, **changes})
 
 
-def cluster(*parts: Reading | Writing) -> Cluster:
+def deciding(**changes: Any) -> Deciding:
+    """A sampler of what is in otlp_spans."""
+    fields: dict[str, Any] = {
+        "component": "processors/tail_sampling",
+        "topic": "decisions",
+        "sources": ("otlp_spans",),
+        "span_s": 600.0,
+        "creates": True,
+    }
+    return Deciding(**{**fields, **changes})
+
+
+def cluster(*parts: Reading | Writing | Deciding) -> Cluster:
     """What a configuration with these parts wants of kafka-1."""
     return Cluster(
         ClientConfig(brokers=["kafka-1:9092"]),
         [part.component for part in parts],
         [part for part in parts if isinstance(part, Writing)],
         [part for part in parts if isinstance(part, Reading)],
+        [part for part in parts if isinstance(part, Deciding)],
     )

@@ -71,3 +71,18 @@ def test_readings_know_how_long_traces_are_held(loaded: LoadedConfig) -> None:
 def test_used_joins_the_signals_of_all_pipelines(loaded: LoadedConfig) -> None:
     """One exporter may serve several."""
     assert used(loaded, "exporters")[ComponentId.parse("kafka")] == {Signal.TRACES, Signal.LOGS}
+
+
+def test_topic_of_decisions_is_asked_for_where_it_is(tmp_path: Path) -> None:
+    """With the topics that its sampler reads, in the cluster that it names."""
+    file = tmp_path / "bridge.yaml"
+    where = 'decision_topic: {brokers: ["other:9092"], topic: decided, create: false}'
+    file.write_text(CONFIG.replace("clock_slack: 5s", f"clock_slack: 5s, {where}"))
+    loaded = load([str(file)], [], Registry(), os.environ)
+    (deciding,) = (one for each in clusters_of(loaded) for one in each.decidings)
+    (there,) = (each for each in clusters_of(loaded) if each.decidings)
+
+    assert (deciding.component, deciding.topic) == ("processors/tail_sampling", "decided")
+    assert (deciding.sources, deciding.span_s, deciding.creates) == (("otlp_spans",), 600.0, False)
+    assert there.broker == "other:9092"
+    assert "decided" in there.topics

@@ -80,3 +80,10 @@ def test_group_that_committed_nothing_is_new() -> None:
 
     assert [one.code for one in new] == ["BR-3504"]
     assert judge_new_group(reading(), GroupFacts("processing"), [lag()]) == []
+
+
+def test_members_of_the_newer_protocol_are_no_hindrance() -> None:
+    """The brokers let both share the partitions; how they assign is not held against them."""
+    group = GroupFacts("processing", False, "Stable", "uniform", (MEMBER,), brokers_assign=True)
+
+    assert found(group, lag()) == {"BR-3509": "info", "BR-3000": "ok"}

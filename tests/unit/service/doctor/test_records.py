@@ -87,3 +87,30 @@ def test_clock_is_judged_by_records_from_the_future(now_s: float, found: list[st
     judged = judge_clock(cluster(), "otlp_spans", "LogAppendTime", [record(0, b"")], now_s)
 
     assert [one.code for one in judged] == found
+
+
+@pytest.mark.parametrize(
+    ("stamps", "behind_s", "whose"),
+    [
+        ("LogAppendTime", [3.0, 3.0, 0.0], "the brokers' clock is behind"),
+        ("CreateTime", [3.0, 3.0, 3.0], "the clock of writers is behind"),
+        ("LogAppendTime", [2.0, 2.0, 2.0], ""),
+        ("LogAppendTime", [600.0, 0.0, 0.0], ""),
+        ("LogAppendTime", [], ""),
+    ],
+)
+def test_clock_is_judged_by_spans_that_end_after_their_record(
+    stamps: str, behind_s: list[float], whose: str
+) -> None:
+    """Most of them must; one application with a wrong clock is its own affair."""
+    records = []
+    for by_s in behind_s:
+        request = ExportTraceServiceRequest.FromString(trace_request().body)
+        request.resource_spans[0].scope_spans[0].spans[0].end_time_unix_nano = round(
+            (1.0 + by_s) * 1e9
+        )
+        records.append(record(0, request.SerializeToString()))
+    judged = judge_clock(cluster(), "otlp_spans", stamps, [*records, record(0, b"\xff")], 1.0)
+
+    assert [one.code for one in judged] == ["BR-3404"] * bool(whose)
+    assert all(whose in one.cause for one in judged)
