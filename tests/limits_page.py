@@ -106,7 +106,8 @@ LIMITS: Final[dict[tuple[tuple[str, str], str], tuple[str, ...]]] = {
 HEAD: Final = """# Limits
 
 What strangers can make this bridge do is bounded by these options, all of them finite by default.
-`otlp-bridge explain receivers.otlp.max_items_per_request` says more of one.
+`otlp-bridge explain receivers.otlp.max_items_per_request` says more of one. Every other number and
+time that bounds something, of every component: [bounds](bounds.md).
 
 This page is generated: `python tests/limits_page.py > docs/limits.md`.
 

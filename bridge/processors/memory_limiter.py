@@ -59,13 +59,15 @@ class MemoryLimiterOptions(Options):
     """Seconds between looks at the memory in use."""
 
     limit_mib: int = Field(default=0, ge=0)
-    """MiB of resident memory (hard limit) that must not be exceeded; goes before the percentage."""
+    """MiB of resident memory (hard limit) that must not be exceeded; goes before the percentage. 0:
+    the percentage counts; one of the two must be given."""
 
     spike_limit_mib: int = Field(default=0, ge=0)
     """MiB below the hard limit at which data is refused; 0 for a fifth of the hard limit."""
 
     limit_percentage: int = Field(default=0, ge=0, le=100)
-    """The hard limit as a percentage of the memory that the container or the machine has."""
+    """The hard limit as a percentage of the memory that the container or the machine has. 0:
+    `limit_mib` counts."""
 
     spike_limit_percentage: int = Field(default=0, ge=0, le=100)
     """The distance to the hard limit as a percentage of that memory; 0 for a fifth of the limit."""
@@ -74,7 +76,7 @@ class MemoryLimiterOptions(Options):
     """Seconds between garbage collections while data is refused."""
 
     min_gc_interval_when_hard_limited: Duration = 0.0
-    """Seconds between garbage collections above the hard limit."""
+    """Seconds between garbage collections above the hard limit; 0 for one at each look."""
 
     retry_after: Duration = 1.0
     """Seconds after which refused senders are told to come back."""

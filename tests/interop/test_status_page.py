@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -130,6 +131,7 @@ async def test_page_shows_a_bridge_under_load(kafka: Kafka, tmp_path: Path) -> N
         balance = await page.evaluate("document.getElementById('balance').innerText")
         title = await page.evaluate("document.title")
         shown = await page.evaluate("document.getElementById('letters').innerText")
+        span = await page.evaluate("document.getElementById('t1').innerText")
         keys = await _focusable(page, 18)
         requested = {url.rstrip("/") for url in page.requested if not url.startswith("data:")}
         await _take_pictures(page, Path(PICTURES) if PICTURES else tmp_path)
@@ -138,6 +140,8 @@ async def test_page_shows_a_bridge_under_load(kafka: Kafka, tmp_path: Path) -> N
     assert rows == 7
     assert balance == "the ledger balances"
     assert (title, "<img src=x" in shown) == ("otlp-bridge", True)
+    assert re.fullmatch(r"Last [\d.]+ (?:s|min)", span)
+    assert shown.startswith("1 record since")
     assert requested == {here, f"{here}/api/status"}
     assert page.complaints == []
     for reached in ("Skip to the figures", "Pipelines", "Events", "hold", "theme", "level"):
