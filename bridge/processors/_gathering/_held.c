@@ -473,11 +473,19 @@ static PyObject *dropped(PyObject *module, PyObject *args)
 
 static PyObject *delivered(PyObject *module, PyObject *args)
 {
-    PyObject *trace, *stirred;
+    PyObject *traces, *stirred;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!", trace_type, &trace, &PyList_Type, &stirred))
+    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &traces, &PyList_Type, &stirred))
         return NULL;
-    return answer(trace_delivered((Trace *)trace, stirred));
+    for (Py_ssize_t i = 0; i < PyList_Size(traces); i++)
+        if (!Py_IS_TYPE(PyList_GetItem(traces, i), trace_type)) {
+            PyErr_SetString(PyExc_TypeError, "a list of traces expected");
+            return NULL;
+        }
+    for (Py_ssize_t i = 0; i < PyList_Size(traces); i++)
+        if (trace_delivered((Trace *)PyList_GetItem(traces, i), stirred) < 0)
+            return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {

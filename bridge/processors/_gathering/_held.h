@@ -48,3 +48,4 @@ int is_trace_id(PyObject *trace_id);
 
 int add_held(PyObject *module);
 int add_taking(PyObject *module);
+int add_request(PyObject *module);

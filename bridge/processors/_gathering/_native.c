@@ -261,7 +261,8 @@ PyMODINIT_FUNC PyInit__native(void)
         return NULL;
     }
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && (add_held(module) < 0 || add_taking(module) < 0)) {
+    if (module != NULL && (add_held(module) < 0 || add_taking(module) < 0 ||
+                           add_request(module) < 0)) {
         Py_DECREF(module);
         return NULL;
     }

@@ -129,8 +129,7 @@ class Decider:
             for ids, is_sampled in ((sampled, True), (dropped, False)):
                 for trace_id in ids:
                     self.note(lane, trace_id, is_sampled)
-        for trace in kept:
-            self._oddities.look(trace)
+        self._oddities.look(*kept)
         lane.kept += kept
         return left  # type: ignore[no-any-return]  # The stub does not look into it.
 

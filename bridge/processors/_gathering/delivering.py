@@ -1,6 +1,7 @@
 """Delivering what was sampled: together, again, and in halves to find what is refused."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from bridge.core import (
 from bridge.flow import Backoff, Health
 from bridge.processors._gathering.engine import Engine, Taken
 from bridge.processors._gathering.journal import Journal
-from bridge.processors._gathering.request import request_grouped
+from bridge.processors._gathering.request import request_of
 from bridge.processors._gathering.telemetry import Telemetry
 
 log = structlog.get_logger()
@@ -144,16 +145,17 @@ class Deliverer:
                 raise
 
     async def _attempt(self, taken: Taken) -> None:
-        body = request_grouped(trace.parts for _, trace in taken)
-        spans = sum(trace.spans for _, trace in taken)
+        body = request_of([trace for _, trace in taken])
+        spans = sum([trace.spans for _, trace in taken])
         batch = Batch(Signal.TRACES, body, spans, Origin(self._source))
-        for lane, _ in taken:
-            lane.under_way += 1
+        lanes = Counter([lane for lane, _ in taken])
+        for lane, count in lanes.items():
+            lane.under_way += count
         try:
             await self._downstream.deliver(batch)
         finally:
-            for lane, _ in taken:
-                lane.under_way -= 1
+            for lane, count in lanes.items():
+                lane.under_way -= count
             self._landed.set()
 
     def _failed(self, error: Retryable | Denied, failures: int) -> float:

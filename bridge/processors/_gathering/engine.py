@@ -196,13 +196,13 @@ class Engine:
 
     def delivered(self, taken: Taken) -> None:
         """The traces have arrived downstream."""
-        for _, trace in taken:
-            self._leave(trace, Column.DELIVERED)
-            self.ledger.delivered(trace)
+        traces = [trace for _, trace in taken]
+        self._leave(sum([trace.spans for trace in traces]), Column.DELIVERED)
+        self.ledger.delivered(*traces)
 
     def refused(self, trace: Trace, error: DeliveryError) -> None:
         """The trace will never be taken downstream."""
-        self._leave(trace, Column.REJECTED)
+        self._leave(trace.spans, Column.REJECTED)
         self.ledger.refused(trace, error)
 
     def closed(self, held: HeldBatch) -> None:
@@ -266,9 +266,9 @@ class Engine:
             lane.advance(int(self._decider.now.steady_s * 1000))
             self._decider.decide_due(lane)
 
-    def _leave(self, trace: Trace, column: Column) -> None:
-        self._taken_spans -= trace.spans
-        self._account.count(column, trace.spans)
+    def _leave(self, spans: int, column: Column) -> None:
+        self._taken_spans -= spans
+        self._account.count(column, spans)
 
     def _forget(self, lane: Lane) -> None:
         # What came by OTLP was answered: nobody will send it again.

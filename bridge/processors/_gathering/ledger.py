@@ -60,9 +60,9 @@ class Ledger:
         moves.kept(trace, self.stirred)
         self.look()
 
-    def delivered(self, trace: Trace) -> None:
-        """The sampled *trace* has arrived downstream."""
-        moves.delivered(trace, self.stirred)
+    def delivered(self, *traces: Trace) -> None:
+        """The sampled *traces* have arrived downstream."""
+        moves.delivered(list(traces), self.stirred)
         self.look()
 
     def refused(self, trace: Trace, error: DeliveryError) -> None:

@@ -46,16 +46,16 @@ class Oddities:
         self._counts = telemetry.odd
         self._wall = wall
 
-    def look(self, trace: Trace) -> None:
-        """Look at one sampled trace."""
+    def look(self, *traces: Trace) -> None:
+        """Look at sampled traces."""
         latest = int(self._wall() * 1e9) + AHEAD_NS
-        found = None if compiled is None else compiled.oddities(trace, EARLIEST_NS, latest)
-        if found is None:
-            self.look_in_python(trace, latest)
-            return
-        for oddity, count in zip(ODDITIES, found, strict=True):
-            if count:
-                self._counts[oddity].value += count
+        for trace in traces:
+            found = None if compiled is None else compiled.oddities(trace, EARLIEST_NS, latest)
+            if found is None:
+                self.look_in_python(trace, latest)
+            elif any(found):
+                for oddity, count in zip(ODDITIES, found, strict=True):
+                    self._counts[oddity].value += count
 
     def look_in_python(self, trace: Trace, latest: int) -> None:
         """The same without the compiled form; *latest* is the last time that is none of another."""

@@ -167,14 +167,15 @@ def dropped(trace: Trace, stirred: Stirred) -> None:
         _moved(record, stirred)
 
 
-def delivered(trace: Trace, stirred: Stirred) -> None:
-    """The sampled *trace* has arrived downstream."""
-    for chunk in trace.parts[::3]:
-        record = chunk[3]
-        record.kept -= 1
-        record.open -= 1
-        if not record.open:
-            _ended(record, stirred)
+def delivered(traces: list[Trace], stirred: Stirred) -> None:
+    """The sampled *traces* have arrived downstream."""
+    for trace in traces:
+        for chunk in trace.parts[::3]:
+            record = chunk[3]
+            record.kept -= 1
+            record.open -= 1
+            if not record.open:
+                _ended(record, stirred)
 
 
 def _moved(record: HeldRecord, stirred: Stirred) -> None:

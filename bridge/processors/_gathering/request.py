@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from bridge.processors._gathering.trace import Parts
+from bridge.processors._gathering.native import compiled
+from bridge.processors._gathering.trace import Parts, Trace
 
 _SCOPE_GROUP, _RESOURCE_GROUP = b"\x12", b"\x0a"
 
@@ -55,6 +56,14 @@ def request_grouped(traces: Iterable[Parts]) -> bytes:
         _resource_group(resource, [_scope_group(scope, spans) for scope, spans in scopes.items()])
         for resource, scopes in resources.items()
     )
+
+
+def request_of(traces: list[Trace]) -> bytes:
+    """The same of whole traces, by the compiled form if there is one."""
+    if compiled is None:
+        return request_grouped(trace.parts for trace in traces)
+    body: bytes = compiled.request(traces)
+    return body
 
 
 def _scope_group(head: bytes, spans: list[bytes]) -> bytes:

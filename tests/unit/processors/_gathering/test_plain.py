@@ -52,7 +52,7 @@ def play(form: Any, seed: int) -> list[object]:
                 form.kept(trace, stirred)
                 undelivered.append(trace)
         elif undelivered:
-            form.delivered(undelivered.pop(), stirred)
+            form.delivered([undelivered.pop()], stirred)
         seen.append([batches.index(batch) for batch in stirred])
         for batch in stirred:
             batch.stirred = False
@@ -82,6 +82,8 @@ def test_compiled_objects_refuse_what_they_are_not_made_of() -> None:
         lambda: compiled.kept(record, []),
         lambda: compiled.release(trace, []),
         lambda: compiled.dropped(trace, ()),
+        lambda: compiled.delivered([record], []),
+        lambda: compiled.request([record]),
     ):
         with pytest.raises(TypeError):
             bad()

@@ -18,9 +18,11 @@ from bridge.processors._gathering import (
     intake,
     native,
     oddities,
+    request,
     request_grouped,
     traces_of,
 )
+from bridge.processors._gathering.request import request_of
 from bridge.processors.tail_sampling import TailSamplingOptions, build_engine, judge, view
 from bridge.processors.tail_sampling.telemetry import shared_figures
 from bridge.testing import FakeCustody, Order, kafka_batch, make_settings
@@ -139,7 +141,9 @@ def transcript(seed: int, changes: dict[str, Any]) -> list[object]:
             if dice.random() < 0.3:
                 engine.give_back(taken)
             else:
-                seen.append(len(request_grouped(trace.parts for _, trace in taken)))
+                body = request_of([trace for _, trace in taken])
+                assert body == request_grouped(trace.parts for _, trace in taken)
+                seen.append(len(body))
                 engine.delivered(taken)
         seen.append(_state(engine))
         assert telemetry.account.imbalance == 0
@@ -152,7 +156,7 @@ def transcript(seed: int, changes: dict[str, Any]) -> list[object]:
 @contextmanager
 def in_python() -> Iterator[None]:
     """Without the compiled forms of what is decided."""
-    modules: list[Any] = [intake, deciding, oddities, judge, view]
+    modules: list[Any] = [intake, deciding, oddities, judge, view, request]
     before = [module.compiled for module in modules]
     for module in modules:
         module.compiled = None
