@@ -89,7 +89,9 @@ def dispatch(arguments: Sequence[str]) -> int:
             list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        print_failure(str(error), "try: otlp-bridge --help", output)
+        from bridge.cli.usage import explain_usage  # Not for a line that is well.
+
+        print_failure(*explain_usage(error), output)
         return EXIT_USAGE
     except BridgeError as error:
         print_failure(str(error), _advice(error), output)

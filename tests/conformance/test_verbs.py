@@ -116,7 +116,9 @@ def test_unknown_option_is_wrong_usage(verb: Verb, capsys: Capture) -> None:
     """Before anything else is looked at; as JSON if that is asked for."""
     line = [*verb.words, *verb.required(), "--nope"]
     assert dispatch(line) == EXIT_USAGE
-    assert "--nope" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "--nope" in told
+    assert f"try: otlp-bridge {verb} --help" in told
     assert dispatch([*line, "--output", "json"]) == EXIT_USAGE
     told = capsys.readouterr()
     assert json.loads(told.out)["ok"] is False
@@ -136,9 +138,15 @@ def test_unknown_form_of_output_is_wrong_usage(verb: Verb, capsys: Capture) -> N
     "verb", [verb for verb in VERBS if verb.takes_config or verb.required()], ids=str
 )
 def test_missing_argument_is_wrong_usage(verb: Verb, capsys: Capture) -> None:
-    """It is named, or what else would do."""
+    """It is named as one types it, or what else would do; and what to type is told."""
     assert dispatch(list(verb.words)) == EXIT_USAGE
-    assert capsys.readouterr().err.startswith("otlp-bridge: ")
+    told = capsys.readouterr().err
+    assert told.startswith("otlp-bridge: ")
+    assert f"otlp-bridge {verb} " in told
+    first = next(iter(verb.parameters.values()))
+    if first.default is inspect.Parameter.empty:
+        wanted = "--config FILE" if first.name == "config" else first.name.upper()
+        assert told.startswith(f"otlp-bridge: {verb} needs {wanted}\n")
 
 
 @configured
