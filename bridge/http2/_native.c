@@ -1,10 +1,14 @@
 /*
- * What is looked at for every request of a connection, compiled: the frames of requests that have
- * arrived whole. call_finder.py decides whether this is used and does the same in Python;
- * tests/unit/http2/test_call_finder.py holds one against the other.
+ * What is looked at for every request of a connection, compiled. No length is followed without a
+ * check against the end of what it lies in.
  *
- * It judges nothing: whatever is not exactly a head in one frame, followed by one gRPC message in
- * frames of the same stream, ends the search, and the state machine in Python looks at it.
+ * The frames of requests that have arrived whole: call_finder.py does the same in Python. It judges
+ * nothing: whatever is not exactly a head in one frame, followed by one gRPC message in frames of
+ * the same stream, ends the search, and the state machine in Python looks at it.
+ *
+ * Header blocks: header_decoder.py does the same in Python, and has the header table.
+ *
+ * tests/unit/http2/test_call_finder.py and test_header_decoder.py hold the forms against each other.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
@@ -140,10 +144,214 @@ static PyObject *find_calls(PyObject *self, PyObject *args)
     return calls;
 }
 
+enum { INDEXED = 0x80, ADDED = 0x40, RESIZED = 0x20, HUFFMAN = 0x80 };
+enum { COMPLETE = 1, EMITS = 2, FAILS = 4 }; /* of a step of the Huffman code */
+enum { OVERHEAD = 32, TABLE_MAX = 4096, SHIFT_MAX = 28, STEPS = 256 * 16 };
+
+/* A header block as it is decoded. *entries* are the dynamic table, the newest last. */
+typedef struct {
+    Bytes at, end, steps;
+    PyObject *entries, *known, *fields;
+    Py_ssize_t table_bytes, table_bytes_max, changes;
+} Block;
+
+static int broken(const char *why)
+{
+    PyErr_SetString(PyExc_ValueError, why);
+    return -1;
+}
+
+/* All of these return -1 with an exception, otherwise 0. */
+
+static int read_integer(Block *block, uint8_t first, uint8_t mask, uint64_t *value)
+{
+    *value = first & mask;
+    if (*value != mask)
+        return 0;
+    for (int shift = 0; shift <= SHIFT_MAX; shift += 7) {
+        if (block->at == block->end)
+            return broken("truncated integer");
+        uint8_t byte = *block->at++;
+        *value += (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80))
+            return 0;
+    }
+    return broken("run-away integer");
+}
+
+/* The text that the Huffman code of *size* bytes stands for; codes have five bits or more. */
+static PyObject *read_code(Bytes at, Py_ssize_t size, Bytes steps)
+{
+    PyObject *text = NULL;
+    uint8_t *out = PyMem_Malloc((size_t)size * 2 + 1), *next = out;
+    uint8_t state = 0, flags = COMPLETE;
+    if (!out)
+        return PyErr_NoMemory();
+    for (Bytes end = at + size; at < end; at++) {
+        for (int half = 4; half >= 0; half -= 4) {
+            Bytes step = steps + 3 * (state * 16 + (*at >> half & 0x0F));
+            state = step[0];
+            flags = step[1];
+            if (flags & FAILS) {
+                broken("invalid Huffman code");
+                goto done;
+            }
+            if (flags & EMITS)
+                *next++ = step[2];
+        }
+    }
+    if (flags & COMPLETE)
+        text = PyBytes_FromStringAndSize((const char *)out, next - out);
+    else
+        broken("incomplete Huffman code");
+done:
+    PyMem_Free(out);
+    return text;
+}
+
+static int read_text(Block *block, PyObject **text)
+{
+    uint64_t size;
+    if (block->at == block->end)
+        return broken("truncated string");
+    uint8_t first = *block->at++;
+    if (read_integer(block, first, 0x7F, &size))
+        return -1;
+    if (size > (uint64_t)(block->end - block->at))
+        return broken("truncated string");
+    *text = first & HUFFMAN ? read_code(block->at, (Py_ssize_t)size, block->steps)
+                            : PyBytes_FromStringAndSize((const char *)block->at, (Py_ssize_t)size);
+    block->at += size;
+    return *text ? 0 : -1;
+}
+
+/* A borrowed entry of either table; NULL with an exception if there is none. */
+static PyObject *entry_at(Block *block, uint64_t index)
+{
+    uint64_t known = (uint64_t)PyTuple_Size(block->known), count = (uint64_t)PyList_Size(block->entries);
+    if (index && index <= known)
+        return PyTuple_GetItem(block->known, (Py_ssize_t)(index - 1));
+    if (index > known && index - known <= count)
+        return PyList_GetItem(block->entries, (Py_ssize_t)(count - (index - known)));
+    broken("no such entry");
+    return NULL;
+}
+
+/* What a field adds to the table; -1 with an exception if it is none. */
+static Py_ssize_t size_of(PyObject *field)
+{
+    PyObject *name = PyTuple_GetItem(field, 0), *value = name ? PyTuple_GetItem(field, 1) : NULL;
+    Py_ssize_t name_size = value ? PyBytes_Size(name) : -1;
+    Py_ssize_t value_size = name_size < 0 ? -1 : PyBytes_Size(value);
+    return value_size < 0 ? -1 : name_size + value_size + OVERHEAD;
+}
+
+static int evict(Block *block)
+{
+    Py_ssize_t count = 0, entries = PyList_Size(block->entries);
+    while (block->table_bytes > block->table_bytes_max && count < entries) {
+        Py_ssize_t size = size_of(PyList_GetItem(block->entries, count++));
+        if (size < 0)
+            return -1;
+        block->table_bytes -= size;
+    }
+    return count ? PyList_SetSlice(block->entries, 0, count, NULL) : 0;
+}
+
+static int read_literal(Block *block, uint8_t first)
+{
+    uint64_t index;
+    PyObject *name = NULL, *value = NULL;
+    if (read_integer(block, first, first & ADDED ? 0x3F : 0x0F, &index))
+        return -1;
+    if (index) {
+        PyObject *entry = entry_at(block, index);
+        if (!entry || !(name = PyTuple_GetItem(entry, 0)))
+            return -1;
+        Py_INCREF(name);
+    } else if (read_text(block, &name)) {
+        return -1;
+    }
+    if (read_text(block, &value)) {
+        Py_DECREF(name);
+        return -1;
+    }
+    PyObject *field = PyTuple_Pack(2, name, value);
+    Py_DECREF(name);
+    Py_DECREF(value);
+    if (!field)
+        return -1;
+    int failed = PyList_Append(block->fields, field);
+    if (!failed && first & ADDED) {
+        Py_ssize_t size = size_of(field);
+        failed = size < 0 || PyList_Append(block->entries, field);
+        if (!failed) {
+            block->changes++;
+            block->table_bytes += size;
+            /* An entry larger than the table empties it, itself included. */
+            failed = evict(block);
+        }
+    }
+    Py_DECREF(field);
+    return failed ? -1 : 0;
+}
+
+static int read_representation(Block *block)
+{
+    uint8_t first = *block->at++;
+    uint64_t value;
+    if (first & INDEXED) {
+        if (read_integer(block, first, 0x7F, &value))
+            return -1;
+        PyObject *entry = entry_at(block, value);
+        return entry ? PyList_Append(block->fields, entry) : -1;
+    }
+    if (first & ADDED || !(first & RESIZED))
+        return read_literal(block, first);
+    if (PyList_Size(block->fields))
+        return broken("table size update after a field");
+    if (read_integer(block, first, 0x1F, &value))
+        return -1;
+    if (value > TABLE_MAX)
+        return broken("table larger than allowed");
+    block->changes++;
+    block->table_bytes_max = (Py_ssize_t)value;
+    return evict(block);
+}
+
+static PyObject *decode_block(PyObject *self, PyObject *args)
+{
+    Block block = {0};
+    PyObject *data, *steps;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "SOnnOS", &data, &block.entries, &block.table_bytes,
+                          &block.table_bytes_max, &block.known, &steps))
+        return NULL;
+    if (!PyList_Check(block.entries) || !PyTuple_Check(block.known) || PyBytes_Size(steps) != 3 * STEPS) {
+        PyErr_SetString(PyExc_TypeError, "a list, a tuple and the steps of the Huffman code");
+        return NULL;
+    }
+    block.at = (Bytes)PyBytes_AsString(data);
+    block.end = block.at + PyBytes_Size(data);
+    block.steps = (Bytes)PyBytes_AsString(steps);
+    if (!(block.fields = PyList_New(0)))
+        return NULL;
+    while (block.at < block.end) {
+        if (read_representation(&block)) {
+            Py_DECREF(block.fields);
+            return NULL;
+        }
+    }
+    return Py_BuildValue("Nnnn", block.fields, block.table_bytes, block.table_bytes_max, block.changes);
+}
+
 static PyMethodDef methods[] = {
     {"find_calls", find_calls, METH_VARARGS,
      "find_calls(data, position, last_id, count_max, message_bytes_max, room_bytes) -> whole calls\n"
      "from position on; see call_finder.py."},
+    {"decode_block", decode_block, METH_VARARGS,
+     "decode_block(block, entries, table_bytes, table_bytes_max, known, steps) -> its fields, the two\n"
+     "figures afterwards, and how often the table has changed; see header_decoder.py."},
     {NULL, NULL, 0, NULL},
 };
 

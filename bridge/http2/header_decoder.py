@@ -3,17 +3,19 @@ HPACK decoding (RFC 7541) that costs little for the clients we have.
 
 Static table and Huffman code are the `hpack` library's; the loop over the representations and the
 dynamic table are ours. Go's encoder adds ``grpc-timeout`` to the table with every request, which
-shifts all other indexes: nothing of a block can be cached then, so the loop must be cheap.
+shifts all other indexes: nothing of a block can be cached then, so the loop must be cheap. It is
+compiled where that was built.
 """
 
-from collections import deque
+from types import ModuleType
 from typing import Final
 
 from hpack.exceptions import HPACKDecodingError
 from hpack.table import HeaderTable
 
+from bridge.core import load_compiled
 from bridge.http2.frames import HEADER_TABLE_BYTES, ConnectionFault, ErrorCode
-from bridge.http2.huffman import decode_huffman
+from bridge.http2.huffman import decode_huffman, packed_steps
 
 Field = tuple[bytes, bytes]
 
@@ -26,18 +28,26 @@ _INTEGER_SHIFT_MAX: Final = 28
 """Five continuation bytes: nothing that fits a header block is longer."""
 
 
+_compiled = load_compiled("bridge.http2")
+_STEPS: Final = b"" if _compiled is None else packed_steps()
+
+
 class HeaderDecoder:
     """
     The decoding side of one connection's header compression.
 
     `version` changes whenever the dynamic table does: the same block decodes to the same fields
     as long as it is the same, and changes nothing, if decoding it once changed nothing.
+
+    Args:
+        compiled: The module that decodes; `None` if the Python form shall.
     """
 
-    __slots__ = ("_entries", "_table_bytes", "_table_bytes_max", "version")
+    __slots__ = ("_compiled", "_entries", "_table_bytes", "_table_bytes_max", "version")
 
-    def __init__(self) -> None:
-        self._entries: deque[Field] = deque()
+    def __init__(self, compiled: ModuleType | None = _compiled) -> None:
+        self._compiled = compiled
+        self._entries: list[Field] = []  # The newest last.
         self._table_bytes = 0
         self._table_bytes_max = HEADER_TABLE_BYTES
         self.version = 0
@@ -50,11 +60,22 @@ class HeaderDecoder:
             ConnectionFault: COMPRESSION_ERROR. The table can no longer be trusted.
         """
         try:
-            return self._decode(block)
-        except (IndexError, HPACKDecodingError) as error:
+            compiled = self._compiled
+            return self._decode(block) if compiled is None else self._decode_by(compiled, block)
+        except (IndexError, ValueError, HPACKDecodingError) as error:
             raise ConnectionFault(
                 ErrorCode.COMPRESSION_ERROR, f"undecodable header block: {error}"
             ) from error
+
+    def _decode_by(self, compiled: ModuleType, block: bytes) -> list[Field]:
+        known = self.version
+        self.version += 1  # If it fails, what the table holds is not known.
+        fields: list[Field]
+        fields, self._table_bytes, self._table_bytes_max, changes = compiled.decode_block(
+            block, self._entries, self._table_bytes, self._table_bytes_max, _STATIC, _STEPS
+        )
+        self.version = known + changes
+        return fields
 
     def _decode(self, block: bytes) -> list[Field]:
         fields: list[Field] = []
@@ -68,7 +89,7 @@ class HeaderDecoder:
                 if index == 0x7F:
                     index, position = _continue_integer(block, position, index)
                 if index >= _DYNAMIC_INDEX_MIN:
-                    fields.append(entries[index - _DYNAMIC_INDEX_MIN])
+                    fields.append(entries[self._place(index)])
                 elif index:
                     fields.append(_STATIC[index - 1])
                 else:
@@ -89,7 +110,7 @@ class HeaderDecoder:
         if index == mask:
             index, position = _continue_integer(block, position, index)
         if index >= _DYNAMIC_INDEX_MIN:
-            name = self._entries[index - _DYNAMIC_INDEX_MIN][0]
+            name = self._entries[self._place(index)][0]
         elif index:
             name = _STATIC[index - 1][0]
         else:
@@ -100,16 +121,22 @@ class HeaderDecoder:
             self._add(field)
         return field, position
 
+    def _place(self, index: int) -> int:
+        place = len(self._entries) - 1 - (index - _DYNAMIC_INDEX_MIN)
+        if place < 0:
+            raise HPACKDecodingError("no such entry")
+        return place
+
     def _add(self, field: Field) -> None:
         self.version += 1
         self._table_bytes += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD_BYTES
-        self._entries.appendleft(field)
+        self._entries.append(field)
         # An entry larger than the table empties it, itself included.
         self._evict()
 
     def _evict(self) -> None:
         while self._table_bytes > self._table_bytes_max:
-            name, value = self._entries.pop()
+            name, value = self._entries.pop(0)
             self._table_bytes -= len(name) + len(value) + ENTRY_OVERHEAD_BYTES
 
     def _resize(self, block: bytes, position: int, first: int) -> int:

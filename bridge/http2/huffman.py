@@ -21,6 +21,21 @@ _steps: dict[int, tuple[int, bool, bytes]] = {}
 """(state << 8 | byte) to the next state, whether a text may end there, and what was emitted."""
 
 
+def packed_steps() -> bytes:
+    """
+    The code by half bytes, as compiled forms read it.
+
+    Three bytes for each of 256 states and 16 half bytes: the next state; 1 if a text may end there,
+    2 if a symbol is emitted, 4 if it is no code; the symbol.
+    """
+    steps = bytearray()
+    for state, flags, symbol in HUFFMAN_TABLE:
+        complete, emits = bool(flags & HUFFMAN_COMPLETE), bool(flags & HUFFMAN_EMIT_SYMBOL)
+        fails = bool(flags & HUFFMAN_FAIL)
+        steps += bytes((0 if fails else state, complete | emits << 1 | fails << 2, symbol))
+    return bytes(steps)
+
+
 def decode_huffman(text: bytes) -> bytes:
     """
     Undo the Huffman code.

@@ -5,9 +5,9 @@ Hold the compiled form of bridge.http2 against the Python form under the sanitiz
 
 Builds ``bridge/http2/_native.c`` with ``-fsanitize=address,undefined`` (gcc and its libasan) into a
 temporary folder, starts Python with the sanitizer loaded and feeds both forms the strange
-calls of ``test_call_finder.py``. Ends with the number of inputs, or with the first difference or
-report of a sanitizer; the seed and the input are printed, so that it can be repeated and become a
-line of that test.
+calls of ``test_call_finder.py`` and blocks of ``test_header_decoder.py``. Ends with the number of
+inputs, or with the first difference or report of a sanitizer; the seed and the input are printed,
+so that it can be repeated and become a line of that test.
 """
 
 import argparse
@@ -24,6 +24,7 @@ NAME = "bridge.http2._native"
 def feed(seconds: float, seed: int) -> int:
     """Both forms on inputs for so long; the number of inputs."""
     from bridge.http2 import call_finder
+    from tests.unit.http2 import test_header_decoder as heads
     from tests.unit.http2.test_call_finder import strange_bounds, strange_text
 
     find_calls = sys.modules[NAME].find_calls
@@ -34,6 +35,13 @@ def feed(seconds: float, seed: int) -> int:
         bounds = strange_bounds(dice, len(text))
         if find_calls(text, *bounds) != call_finder.find_calls_in_python(text, *bounds):
             raise AssertionError(f"seed {seed}, input {count}: {text!r}, {bounds}")
+        decoders = heads.HeaderDecoder(None), heads.HeaderDecoder(sys.modules[NAME])
+        for block in heads.strange_blocks(dice):
+            expected, found = (heads.decoded_by(each, block) for each in decoders)
+            if expected != found:
+                raise AssertionError(f"seed {seed}, input {count}: {block!r}")
+            if expected is None:
+                break
         count += 1
     return count
 

@@ -8,7 +8,7 @@ from hpack.huffman_table import decode_huffman as decode_reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.http2.huffman import decode_huffman
+from bridge.http2.huffman import decode_huffman, packed_steps
 
 
 @given(st.binary(max_size=100))
@@ -29,3 +29,12 @@ def test_huffman_agrees_with_the_reference_on_garbage(coded: bytes) -> None:
             decode_huffman(coded)
         return
     assert expected == decode_huffman(coded)
+
+
+def test_packed_steps_are_three_bytes_each() -> None:
+    """256 states of 16 half bytes; any half byte may be the first."""
+    steps = packed_steps()
+
+    assert len(steps) == 3 * 256 * 16
+    assert not any(steps[3 * half + 1] & 4 for half in range(16))
+    assert set(steps[1::3]) <= {0, 1, 2, 3, 4}

@@ -12,6 +12,7 @@ from bridge.http2.frames import END_HEADERS, HEADERS, PING, frame, rst_stream
 from bridge.http2.frames import ErrorCode as Code
 from bridge.http2.head import encode_fields
 from bridge.testing import FakeStage, settle, trace_request
+from bridge.wire import native
 from tests.unit.http2.test_call_finder import call
 from tests.unit.http2.transport import FakeTransport
 from tests.unit.http2.wire import OPENING, parse
@@ -140,7 +141,8 @@ async def test_each_is_answered_when_its_delivery_ends(client: Client) -> None:
     """Not before, whatever the others do; every span is counted once."""
     client.send(3)
     await settle()
-    assert [each.whole for each in client.stage.begun] == [True] * 3
+    # In Python nobody counts the spans of many bodies at once: each is begun by itself then.
+    assert [each.whole for each in client.stage.begun] == [native.available()] * 3
     assert client.transport.take() == b""
     assert client.figures() == {
         "accepted": 6,
