@@ -102,7 +102,8 @@ def list_(
         return EXIT_OK
     for filed in found:
         print(_line(filed))
-    print(f"{len(found)} dead letters" + (" or more" if len(found) >= limit else ""))
+    more = " or more" if len(found) >= limit else ""
+    print(f"{len(found)} dead letter{'' if len(found) == 1 else 's'}{more}")
     return EXIT_OK
 
 

@@ -140,7 +140,8 @@ def _letters(told: Told) -> Iterator[RenderableType]:
     letters = told["dead_letters"]
     if letters["records"]:
         reasons = ", ".join(f"{count} {why}" for why, count in letters["by_reason"].items())
-        yield Text(f"{whole(letters['records'])} dead letters: {reasons}", style="yellow")
+        noun = "dead letter" if letters["records"] == 1 else "dead letters"
+        yield Text(f"{whole(letters['records'])} {noun}: {reasons}", style="yellow")
         for one in letters["latest"][:_LETTERS_SHOWN]:
             where = f"{one['topic']}/{one['partition']}@{one['offset']}"
             yield Text(f"  {where}  {one['reason']}: {one['error']}")

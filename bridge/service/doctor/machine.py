@@ -32,6 +32,7 @@ _MIB_TOTALS = (
     "pending_max_mib",
 )
 _PROC = Path("/proc")
+_WORKER = "bridge.service.worker"
 _LISTENING = "0A"
 
 
@@ -275,7 +276,8 @@ def holder_of(port: int) -> str:
 
 def _name(process: Path) -> str:
     words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-    if any(word.rpartition("/")[2] == "otlp-bridge" for word in words[:3]):
+    # A worker is started by its parent as a program text, not by that name.
+    if any(word.rpartition("/")[2] == "otlp-bridge" or _WORKER in word for word in words[:3]):
         return "otlp-bridge"
     return (process / "comm").read_text(errors="replace").strip()
 

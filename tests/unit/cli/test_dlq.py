@@ -98,7 +98,7 @@ def test_list_stops_at_its_limit(config: str, capsys: pytest.CaptureFixture[str]
     """A long list says that there may be more."""
     assert _run("list", "--limit", "1", config=config) == 0
 
-    assert capsys.readouterr().out.splitlines()[-1] == "1 dead letters or more"
+    assert capsys.readouterr().out.splitlines()[-1] == "1 dead letter or more"
 
 
 def test_show_prints_everything(config: str, capsys: pytest.CaptureFixture[str]) -> None:

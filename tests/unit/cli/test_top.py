@@ -91,7 +91,7 @@ async def test_once_shows_what_is_wrong_what_flows_and_the_ledger(
     for shown in (
         *("not ready", "the ledger balances", "spans/3@9 holds", "otlp-bridge dlq skip"),
         *("1,234", "1,200", "34 dropped", "holding", "at offset 9: too odd", "77", "55"),
-        *("1 dead letters: 1 Malformed", "spans/0@4  Malformed: no request"),
+        *("1 dead letter: 1 Malformed", "spans/0@4  Malformed: no request"),
         "03:04:05 error kafka_partition_held",
     ):
         assert shown in text, f"{shown}\n{text}"

@@ -3,6 +3,8 @@
 import os
 import resource
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,24 @@ def test_port_in_use_names_who_holds_it() -> None:
         assert f"process {os.getpid()}" in found.cause
         assert "receivers.otlp" in found.mend
     assert holder_of(port) == ""
+
+
+def test_port_of_a_worker_is_that_of_a_bridge() -> None:
+    """Its command line is a program text: it is known by the module that it runs."""
+    program = (
+        "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); "
+        "print(s.getsockname()[1], flush=True); sys.stdin.read(); 'bridge.service.worker'"
+    )
+    command = (sys.executable, "-c", program)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        port = int(worker.stdout.readline())
+        (found,) = judge_ports([Listener("receivers.otlp", Endpoint("127.0.0.1", port))])
+        assert worker.stdin is not None
+        worker.stdin.close()
+
+    assert found.code == "BR-3704"
+    assert f"otlp-bridge (process {worker.pid})" in found.cause
 
 
 def test_free_ports_are_ok_and_equal_ones_are_not() -> None:
