@@ -29,7 +29,7 @@ typedef struct {
     size_t size;   /* of that content */
 } Field;
 
-enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, START_GROUP = 3, END_GROUP = 4, FIXED32 = 5 };
+enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, START_GROUP = 3, END_GROUP = 4, FIXED32 = 5, NO_TYPE = 7 };
 enum { GROUPS_MAX = 32 };
 
 static Outcome read_varint(Bytes *at, Bytes end, uint64_t *value)
@@ -50,21 +50,10 @@ static Outcome read_varint(Bytes *at, Bytes end, uint64_t *value)
     return BROKEN;
 }
 
-static inline Outcome read_field(Bytes *at, Bytes end, Field *field)
+static inline Outcome read_value(Bytes *at, Bytes end, Field *field)
 {
-    uint64_t tag, value;
+    uint64_t value;
     Outcome outcome;
-    field->start = *at;
-    if (*at < end && **at < 0x80) {
-        tag = *(*at)++;
-    } else if ((outcome = read_varint(at, end, &tag)) != OK) {
-        return outcome;
-    }
-    field->number = 0;
-    if (tag > 0xFFFFFFFFu || tag >> 3 == 0)
-        return ODD; /* decoders differ in what they say of it */
-    field->number = (uint32_t)(tag >> 3);
-    field->type = (uint32_t)(tag & 7);
     switch (field->type) {
     case VARINT:
         return read_varint(at, end, &value);
@@ -94,6 +83,24 @@ static inline Outcome read_field(Bytes *at, Bytes end, Field *field)
     }
 }
 
+static inline Outcome read_field(Bytes *at, Bytes end, Field *field)
+{
+    uint64_t tag;
+    Outcome outcome;
+    field->start = *at;
+    if (*at < end && **at < 0x80) {
+        tag = *(*at)++;
+    } else if ((outcome = read_varint(at, end, &tag)) != OK) {
+        return outcome;
+    }
+    field->number = 0;
+    field->type = tag > 0xFFFFFFFFu ? NO_TYPE : (uint32_t)(tag & 7);
+    if (tag > 0xFFFFFFFFu || tag >> 3 == 0)
+        return ODD; /* decoders differ in what they say of it */
+    field->number = (uint32_t)(tag >> 3);
+    return read_value(at, end, field);
+}
+
 /* The rest of a group whose start tag was read. Not recursive: the open ones are in an array. */
 static Outcome skip_group(Bytes *at, Bytes end, uint32_t number)
 {
@@ -103,9 +110,11 @@ static Outcome skip_group(Bytes *at, Bytes end, uint32_t number)
     open[depth++] = number;
     while (depth > 0) {
         Outcome outcome = read_field(at, end, &field);
+        if (outcome == ODD && field.number == 0)
+            outcome = read_value(at, end, &field); /* upb takes the number 0 in here, and so must we */
         if (outcome == OK)
             continue;
-        if (outcome != ODD || field.number == 0)
+        if (outcome != ODD)
             return BROKEN;
         if (field.type == START_GROUP && depth < GROUPS_MAX)
             open[depth++] = field.number;

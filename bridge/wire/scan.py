@@ -179,7 +179,8 @@ def _fields(body: bytes, start: int, stop: int) -> Iterator[_Field]:
     while position < stop or open_groups:
         tag, position = _varint(body, position, stop, 5)
         number, wire_type = tag >> 3, tag & 7
-        if not number or tag > 0xFFFFFFFF:
+        # The official decoder refuses the number 0, but not within a group that nobody knows.
+        if tag > 0xFFFFFFFF or not (number or open_groups):
             raise _broken()
         inner = position
         if wire_type == 0:

@@ -10,9 +10,10 @@ One scenario: real processes, an oracle, faults, and the sums at the end.
 """
 
 import asyncio
+import contextlib
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -27,7 +28,7 @@ from tests.faults.clients import Clients, Shape
 from tests.faults.cluster import Cluster
 from tests.faults.oracle import Oracle, OracleBackend
 from tests.faults.table import Row
-from tests.faults.watch import CommitWatch, Stored, early_commits, uncommitted_at
+from tests.faults.watch import CommitWatch, Stored, early_commits, read_at, uncommitted_at
 from tests.kafka_server import free_port
 
 DRAIN_TIMEOUT_S = 60.0
@@ -123,6 +124,7 @@ class Scene:
         self.bridges: dict[str, Bridge] = {}
         self.records: list[Stored] = []
         self.fault_times: list[float] = []
+        self.reads: list[tuple[float, dict[int, int]]] = []
         self.may_be_refused = False
         self.duplicates_bounded = True
         self._ports = (free_port(), free_port())
@@ -202,6 +204,30 @@ class Scene:
     def fault(self) -> None:
         """A process is about to be stopped, or its partitions to move: note what is in flight."""
         self.fault_times.append(time.time())
+
+    async def fault_of_reader(self) -> None:
+        """The same for one that goes on later: it then delivers what it has read by now."""
+        self.fault()
+        self.reads.append((time.time(), await self.cluster.end_offsets(self.topic)))
+
+    @contextlib.asynccontextmanager
+    async def noting_assignments(self) -> AsyncIterator[None]:
+        """Within this, each assignment of partitions is a fault: they moved a moment before."""
+        watching = asyncio.create_task(self._note_assignments())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _note_assignments(self) -> None:
+        seen = 0
+        while True:
+            logs = "".join(bridge.log for bridge in self.bridges.values())
+            if (now := logs.count("kafka_partitions_assigned")) != seen:
+                seen = now
+                self.fault()
+            await asyncio.sleep(POLL_S / 4)
 
     async def kill(self, name: str) -> None:
         """kill -9."""
@@ -283,7 +309,8 @@ class Scene:
         open_spans = sum(
             uncommitted_at(at, self.watch.samples, self.records, oracle) for at in self.fault_times
         )
-        return oracle.resent.total() + open_spans + oracle.unanswered_by_backend.total()
+        read = sum(read_at(at, ends, self.watch.samples, self.records) for at, ends in self.reads)
+        return oracle.resent.total() + open_spans + read + oracle.unanswered_by_backend.total()
 
     def _fill(self, balance: Any) -> None:
         row = self.row

@@ -12,7 +12,7 @@ from bridge.testing import trace_request
 from tests.faults.oracle import Oracle
 from tests.faults.proxy import Network, Proxy
 from tests.faults.table import Row, Table, rows_of
-from tests.faults.watch import Sample, Stored, early_commits, uncommitted_at
+from tests.faults.watch import Sample, Stored, early_commits, read_at, uncommitted_at
 
 FIRST, SECOND = (b"t" * 16 + bytes([n]) * 8 for n in (1, 2))
 
@@ -164,6 +164,15 @@ def test_watch_counts_delivered_and_uncommitted_spans() -> None:
     assert uncommitted_at(10.5, [], records, oracle) == 1
     assert uncommitted_at(11.5, [], records, oracle) == 2
     assert uncommitted_at(11.5, [Sample(11.0, {0: 1})], records, oracle) == 1
+
+
+def test_what_a_reader_may_have_read_is_between_commit_and_end() -> None:
+    """Neither what was committed when it stopped, nor what was written afterwards."""
+    records = [Stored(0, offset, (FIRST, SECOND)) for offset in range(6)]
+    samples = [Sample(1.0, {0: 1}), Sample(2.0, {0: 2}), Sample(9.0, {0: 6})]
+
+    assert read_at(5.0, {0: 5}, samples, records) == 6
+    assert read_at(5.0, {}, samples, records) == 0
 
 
 def test_table_keeps_rows_of_earlier_runs_of_the_day(tmp_path: Path) -> None:

@@ -23,10 +23,15 @@ CAP_MIB = 8
 """Request limit of these scenarios, so that twice the limit is well above noise."""
 
 NOISE_MIB = 24
+NOMINAL_REQUESTS = 100
+P99_NOISE_S = 0.5
+"""By how much a machine with other work may stretch one answer in a hundred."""
+
 LINES_PER_S_MAX = 2
 OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
 ENHANCE_YOUR_CALM = 0xB
+FRAMES_A_TURN = 50
 
 
 @dataclass
@@ -67,6 +72,7 @@ class Raw:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     window: int = 65_535
+    sent: int = 0
 
     @classmethod
     async def connect(cls, endpoint: str) -> "Raw":
@@ -80,6 +86,12 @@ class Raw:
         """One frame."""
         head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")
         self.writer.write(head + payload)
+
+    async def breathe(self) -> None:
+        """Let the honest clients have their turn, who live in this process too."""
+        self.sent += 1
+        if self.sent % FRAMES_A_TURN == 0:
+            await asyncio.sleep(0)
 
     async def finish_call(self, data: bytes) -> int:
         """Send *data* on stream 1 and give the gRPC status."""
@@ -154,7 +166,7 @@ async def attacked(s: Scene, memory_mib: float = 2 * CAP_MIB + NOISE_MIB) -> Asy
     otlp["max_in_flight_mib"] = 4 * CAP_MIB
     ingest, _ = await asyncio.gather(s.bridge("ingest", config, health, metrics), s.process())
     s.clients.start()
-    await s.clients.wait_acknowledged(10)
+    await s.clients.wait_acknowledged(NOMINAL_REQUESTS)
     nominal_s = _p99_s(s)
     s.clients.latencies_s.clear()
     before, lines, fds = ingest.rss_mib, ingest.log.count("\n"), ingest.fd_count
@@ -167,7 +179,7 @@ async def attacked(s: Scene, memory_mib: float = 2 * CAP_MIB + NOISE_MIB) -> Asy
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
     seconds = time.monotonic() - began
-    await s.clients.wait_acknowledged(10)
+    await s.clients.wait_acknowledged(NOMINAL_REQUESTS // 2)
     attacked_s = _p99_s(s)
     lines = ingest.log.count("\n") - lines
     await s.clients.stop()
@@ -179,6 +191,7 @@ async def attacked(s: Scene, memory_mib: float = 2 * CAP_MIB + NOISE_MIB) -> Asy
         f"memory {before:.0f}, at most {max(peak):.0f} MiB; honest p99 {nominal_s * 1e3:.0f} to "
         f"{attacked_s * 1e3:.0f} ms; {lines} log lines in {seconds:.0f} s"
     )
+    assert attacked_s < 2 * nominal_s + P99_NOISE_S
     assert max(peak) - before < memory_mib
     assert lines <= LINES_PER_S_MAX * seconds + 2
     assert held == 0
@@ -347,6 +360,7 @@ async def test_rapid_reset_ends_its_connection_cheaply(scene: Callable[..., Scen
                 break
             raw.send(1, 4, stream, head)
             raw.send(3, 0, stream, b"\0\0\0\x08")
+            await raw.breathe()
         code = await raw.wait_ended()
         cpu = target.bridge.cpu_s - cpu
         raw.close()
@@ -368,18 +382,22 @@ async def test_control_frame_floods_end_their_connection(
         if kind == "ping":
             for _ in range(20_000):
                 raw.send(6, 0, 0, b"12345678")
+                await raw.breathe()
         elif kind == "settings":
             for _ in range(20_000):
                 raw.send(4, 0, 0, b"")
+                await raw.breathe()
         elif kind == "continuation":
             raw.send(1, 0, 1, grpc_head())
             for _ in range(20_000):
                 raw.send(9, 0, 1, b"")
+                await raw.breathe()
         else:
             first = Encoder().encode([(":method", "POST"), ("x-bomb", "b" * 3_900)])
             raw.send(1, 5, 1, bytes(first))
             for stream in range(3, 1_203, 2):
                 raw.send(1, 5, stream, b"\x83" + b"\xbe" * 4_000)
+                await raw.breathe()
         code = await raw.wait_ended()
         cpu = target.bridge.cpu_s - cpu
         raw.close()

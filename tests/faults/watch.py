@@ -133,11 +133,7 @@ def uncommitted_at(
     at: float, samples: Sequence[Sample], records: Sequence[Stored], oracle: Oracle
 ) -> int:
     """Spans that were delivered by *at* in records that were not committed by then."""
-    offsets: Mapping[int, int] = {}
-    for sample in samples:
-        if sample.at > at:
-            break
-        offsets = sample.offsets
+    offsets = committed_at(at, samples)
     return sum(
         1
         for record in records
@@ -145,3 +141,25 @@ def uncommitted_at(
         for key in record.ids
         if oracle.delivered_at.get(key, float("inf")) <= at
     )
+
+
+def read_at(
+    at: float, ends: Mapping[int, int], samples: Sequence[Sample], records: Sequence[Stored]
+) -> int:
+    """Spans that may have been read by *at*, when logs ended at *ends*, and were not committed."""
+    offsets = committed_at(at, samples)
+    return sum(
+        len(record.ids)
+        for record in records
+        if offsets.get(record.partition, 0) <= record.offset < ends.get(record.partition, 0)
+    )
+
+
+def committed_at(at: float, samples: Sequence[Sample]) -> Mapping[int, int]:
+    """The offsets that were committed by *at*, by partition."""
+    offsets: Mapping[int, int] = {}
+    for sample in samples:
+        if sample.at > at:
+            break
+        offsets = sample.offsets
+    return offsets

@@ -1,9 +1,16 @@
 """The look through a request in Python; `test_native` holds it against the compiled form."""
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bridge.core import Malformed, Signal, TooLarge
-from bridge.wire.limits import RequestLimits
+from bridge.wire import count_items
+from bridge.wire.count import count_in_python
+from bridge.wire.limits import UNLIMITED, RequestLimits
 from bridge.wire.scan import check
 from tests.unit.wire.nesting import PLACES, lists
 
@@ -26,3 +33,24 @@ def test_check_of_groups_that_do_not_end_is_malformed() -> None:
             check(Signal.TRACES, body, limits)
     with pytest.raises(TooLarge):
         check(Signal.TRACES, b"\x0b\x0c" * 3, limits)
+
+
+@pytest.mark.parametrize("count", [count_items, count_in_python])
+@pytest.mark.parametrize("limits", [UNLIMITED, RequestLimits(10, 20, 60), RequestLimits(10, 1, 1)])
+@pytest.mark.parametrize(
+    "body",
+    [b"\x00\x00", b"\x0b\x00\x00\x0c", b"\x0b\x01" + bytes(8) + b"\x0c", b"\x0b\x02\x01a\x0c",
+     b"\x0b\x03\x04\x0c", b"\x0b\x04\x0c", b"\x0b\x80\x80\x80\x80\x10\x00\x0c", b"\x0b\x05\x0c"],
+)  # fmt: skip
+def test_number_zero_is_taken_where_the_official_decoder_takes_it(
+    count: Callable[..., int], limits: RequestLimits, body: bytes
+) -> None:
+    """Within groups only: in both forms and with every limit, or one refuses what another takes."""
+    try:
+        ExportTraceServiceRequest.FromString(body)
+    except DecodeError:
+        with pytest.raises(Malformed):
+            count(Signal.TRACES, body, limits)
+    else:
+        with suppress(TooLarge):
+            assert count(Signal.TRACES, body, limits) == 0
