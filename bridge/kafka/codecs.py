@@ -27,8 +27,19 @@ LEVELS: dict[str, tuple[int, int]] = {
 }
 """The lowest and highest level that each codec takes; the others have none."""
 
-DEFAULT_LEVELS = {"gzip": 6, "lz4": 0, "zstd": 3}
-"""gzip's and zstd's own defaults; lz4's fast mode, which the Collector uses too."""
+DEFAULT_LEVELS = {"gzip": 6, "lz4": 0, "zstd": 1}
+"""
+gzip's own default; zstd's fastest that compresses well; lz4's fast mode, which the Collector uses.
+
+Source:
+    bridge/adr/0018-zstd-level.md.
+"""
+
+COMPRESSED_FROM_BYTES = 512
+"""
+Records of a batch that are not compressed below: they would win some ten bytes in a hundred, for
+as much time as compressing ten times as many takes.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from aiokafka.errors import (
     DuplicateSequenceNumber,
     InvalidProducerEpoch,
     KafkaError,
-    NoError,
     ProducerFenced,
     TopicAuthorizationFailedError,
     for_code,
@@ -200,8 +199,11 @@ class Courier:
             if result is None:
                 again.append(parcel)
                 continue
+            if not result.error_code:
+                done(result.offset)
+                continue
             kind: Any = for_code(result.error_code)
-            if kind is NoError or kind is DuplicateSequenceNumber:
+            if kind is DuplicateSequenceNumber:
                 # A duplicate is written already, by an attempt whose answer was lost.
                 done(result.offset)
             elif kind.retriable:

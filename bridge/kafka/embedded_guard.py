@@ -143,9 +143,10 @@ _running: dict[str, EmbeddedGuard] = {}
 
 def guard_of(brokers: Sequence[str]) -> EmbeddedGuard | None:
     """The guard of the embedded broker of this process that *brokers* names, if it is one."""
-    for broker in brokers:
-        if broker in _running:
-            return _running[broker]
+    if _running:
+        for broker in brokers:
+            if broker in _running:
+                return _running[broker]
     return None
 
 

@@ -204,7 +204,8 @@ class Flusher:
         """Send the next batch of a lane that has nothing under way; forget it without any."""
         taken: list[Entry] = []
         try:
-            taken = take_batch(lane.entries, lane.batch_bytes_max)
+            if lane.entries:
+                taken = take_batch(lane.entries, lane.batch_bytes_max)
             if not taken:
                 del self._lanes[lane.where]
             elif not self._launch(lane, taken):

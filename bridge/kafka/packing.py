@@ -104,7 +104,14 @@ class SharedEntry(Entry):
         self, shares: Shares[Ticket], value: bytes, headers: Headers, items: int, shrinker: Shrinker
     ) -> None:
         """*shares* are those of at least one request."""
-        super().__init__(shares[0][0], None, value, headers, items, True, shrinker, value)
+        # Without `super()`: one is made for each partition of each flush.
+        self.ticket = shares[0][0]
+        self.key = None
+        self.value = self.body = value
+        self.headers = headers
+        self.items = items
+        self.packable = True
+        self.shrinker = shrinker
         self.shares = shares
 
     def living(self) -> Entry | None:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bridge.kafka.batch_bytes import BATCH_OVERHEAD_BYTES, frame_batch, record_head, varint
-from bridge.kafka.codecs import Codec
+from bridge.kafka.codecs import COMPRESSED_FROM_BYTES, Codec
 
 Headers = tuple[tuple[str, bytes], ...]
 """Record headers in order; a name may repeat."""
@@ -118,7 +118,9 @@ class RecordBatch:
     def _build(self) -> bytes:
         # aiokafka calls this once it has set the producer's id and sequence number.
         if self._buffer is None:
-            attributes, records = _compressed(self._pieces, self._codec)
+            records_bytes = self.uncompressed_bytes - BATCH_OVERHEAD_BYTES
+            codec = self._codec if records_bytes >= COMPRESSED_FROM_BYTES else None
+            attributes, records = _compressed(self._pieces, codec)
             count = self._count
             self._buffer = frame_batch(
                 attributes, count, *self._timestamps_ms, *self._producer, records
@@ -132,10 +134,10 @@ def build_batch(
 ) -> tuple[RecordBatch, int]:
     """A batch with as many of *records* as fit, from the first on, and how many these are."""
     batch = RecordBatch(bytes_max, codec)
-    for number, record in enumerate(records):
+    for record in records:
         if not batch.add(record, timestamp_ms):
-            return batch, number
-    return batch, len(records)
+            break
+    return batch, batch.record_count()
 
 
 def encoded_size(record: OutRecord, codec: Codec | None) -> int:

@@ -28,7 +28,8 @@ class CompressionParams(Options):
     """Settings of the codec."""
 
     level: int | None = None
-    """Level of gzip (-1 to 9), zstd (1 to 22) or lz4 (0 to 12); left out: the codec's default."""
+    """Level of gzip (-1 to 9, by default 6), zstd (1 to 22, by default 1) or lz4 (0 to 12, by
+    default 0)."""
 
 
 class ProducerOptions(Options):

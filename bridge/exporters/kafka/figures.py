@@ -5,6 +5,7 @@ from bridge.kafka import FlushEvents, OutRecord, Written
 
 _SERIES_MAX = 10_000  # Topics that data may choose, times partitions; beyond, one series for all.
 _OTHERS = ("others", "others")
+_OTHERS_KEY = ("others", -1)
 
 
 class Figures(FlushEvents):
@@ -42,7 +43,7 @@ class Figures(FlushEvents):
             "otelcol_kafka_exporter_write_latency", {**self._exporter, "outcome": "success"}
         )
         # What changes: the series of partitions.
-        self._partitions: dict[tuple[str, str], tuple[Counter, Counter, Counter]] = {}
+        self._partitions: dict[tuple[str, int], tuple[Counter, Counter, Counter]] = {}
 
     def producer_reset(self, reason: str) -> None:
         """Count a replaced producer."""
@@ -67,12 +68,14 @@ class Figures(FlushEvents):
         self.unacknowledged.add()
 
     def _of(self, topic: str, partition: int) -> tuple[Counter, Counter, Counter]:
-        key = (topic, str(partition))
+        key = (topic, partition)
         found = self._partitions.get(key)
         if found is None:
+            shown = topic, str(partition)
             if len(self._partitions) >= _SERIES_MAX:
-                key = _OTHERS
-            labels = {**self._exporter, "topic": key[0], "partition": key[1], "outcome": "success"}
+                key, shown = _OTHERS_KEY, _OTHERS
+            labels = {**self._exporter, "topic": shown[0], "partition": shown[1]}
+            labels["outcome"] = "success"
             with_codec = {**labels, "compression_codec": self._compression}
             metrics = self._settings.metrics
             found = self._partitions[key] = (

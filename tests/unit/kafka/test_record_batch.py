@@ -91,6 +91,28 @@ def test_level_that_does_not_exist_is_refused(name: Compression, level: int) -> 
 def test_batch_that_does_not_shrink_stays_uncompressed() -> None:
     """Random bytes are sent as they are, and say so."""
     batch = RecordBatch(1 << 20, codec("zstd"))
-    assert batch.add(OutRecord(None, random.Random(2).randbytes(300), (), 1), 0)
+    assert batch.add(OutRecord(None, random.Random(2).randbytes(3000), (), 1), 0)
 
     assert DefaultRecordBatch(bytes(batch._build())).compression_type == 0
+
+
+@pytest.mark.parametrize("name", ["gzip", "snappy", "lz4", "zstd"])
+def test_small_batches_stay_uncompressed(name: Compression) -> None:
+    """A span alone is not worth a compressor's start; a little more is."""
+
+    def compression(value_bytes: int) -> int:
+        batch = RecordBatch(1 << 20, codec(name))
+        assert batch.add(OutRecord(None, bytes(value_bytes), (), 1), 0)
+        built = DefaultRecordBatch(bytes(batch._build()))
+        assert built.validate_crc()
+        return built.compression_type
+
+    assert compression(490) == 0
+    assert compression(512) != 0
+
+
+def test_default_level_of_zstd_is_its_fastest() -> None:
+    """As `bridge/adr/0018-zstd-level.md` says."""
+    record = OutRecord(None, TEXT * 20, (), 1)
+
+    assert encoded_size(record, codec("zstd")) == encoded_size(record, codec("zstd", 1))
