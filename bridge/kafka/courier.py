@@ -46,8 +46,12 @@ class _Sent:
         self.version = version
         self.parcels = parcels
         self.timer: asyncio.TimerHandle | None = None
-        self.RESPONSE_TYPE = self
         self.correlation_id = 0
+
+    @property
+    def RESPONSE_TYPE(self) -> "_Sent":
+        """What decodes the response. Not kept: a cycle keeps all batches until it is collected."""
+        return self
 
     def parse_response_header(self, data: BytesIO) -> "_Sent":
         """The header is the number alone."""

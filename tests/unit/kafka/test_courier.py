@@ -1,6 +1,8 @@
 """What goes well goes straight to the leader; everything else to aiokafka's sender, once."""
 
 import asyncio
+import gc
+import weakref
 from collections import defaultdict
 from io import BytesIO
 from types import SimpleNamespace
@@ -320,3 +322,27 @@ async def test_outcome_of_aiokafkas_future() -> None:
     assert to_outcome(nothing) == -1
     assert isinstance(to_outcome(failed), kafka.KafkaError)
     assert isinstance(to_outcome(dropped), asyncio.CancelledError)
+
+
+async def test_answered_requests_are_forgotten_at_once() -> None:
+    """What a batch keeps alive, the bodies of its senders among it, waits for no collection."""
+
+    class Sender:
+        def done(self, outcome: int | BaseException) -> None:
+            assert outcome == 50
+
+    bench, sender = Bench(), Sender()
+    batch, _ = build_batch([OutRecord(None, b"value", (), 1)], 1 << 20, None, 0)
+    gc.collect()
+    gc.disable()
+    try:
+        assert bench.courier.give(ONE, batch, sender.done)
+        await settle()
+        bench.connection.answer((1, 0, 50))
+        await settle()
+        alive = weakref.ref(sender)
+        del sender
+
+        assert alive() is None
+    finally:
+        gc.enable()
