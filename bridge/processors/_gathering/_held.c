@@ -216,6 +216,7 @@ static int trace_delivered(Trace *trace, PyObject *stirred)
         if (--record->open == 0 && record_ended(record, stirred) < 0)
             return -1;
     }
+    drop_parts(trace);
     return 0;
 }
 

@@ -168,7 +168,12 @@ def dropped(trace: Trace, stirred: Stirred) -> None:
 
 
 def delivered(traces: list[Trace], stirred: Stirred) -> None:
-    """The sampled *traces* have arrived downstream."""
+    """
+    The sampled *traces* have arrived downstream, and their spans are let go of.
+
+    The error of a record knows the frames that hold its traces: the compiled form would never be
+    freed from such a circle, since the cycle collector does not walk it.
+    """
     for trace in traces:
         for chunk in trace.parts[::3]:
             record = chunk[3]
@@ -176,6 +181,7 @@ def delivered(traces: list[Trace], stirred: Stirred) -> None:
             record.open -= 1
             if not record.open:
                 _ended(record, stirred)
+        trace.clear()
 
 
 def _moved(record: HeldRecord, stirred: Stirred) -> None:

@@ -1,6 +1,8 @@
 """Waiting, delivering and telling, around the engine."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -266,6 +268,29 @@ async def test_stage_counts_a_refused_trace_that_came_by_otlp() -> None:
 
         assert bench.rig.own("refused_spans") == 1
         assert bench.rig.engine.ledger.open_records == 0
+
+
+async def test_stage_lets_go_of_what_was_refused() -> None:
+    """An error knows the frames that held its traces: neither may keep the other in memory."""
+    raised: list[weakref.ref[Refused]] = []
+
+    class Refusing(FakeStage):
+        async def deliver(self, batch: Batch) -> Receipt:
+            if all(span != (B, 2) for span in spans_in(batch.body)):
+                return await super().deliver(batch)
+            error = Refused("no")
+            raised.append(weakref.ref(error))
+            raise error
+
+    async with running(downstream=Refusing()) as bench:
+        body = request((A, 1), (B, 2), (C, 3))
+        await bench.stage.deliver(Batch(Signal.TRACES, body, 3, otlp_origin(bench.clock)))
+        await bench.clock.advance(11.0)
+        assert (bench.rig.own("refused_spans"), len(bench.came_out)) == (1, 2)
+        gc.collect()
+
+        assert raised
+        assert [error for ref in raised if (error := ref()) is not None] == []
 
 
 async def test_stage_refuses_broken_bodies() -> None:
