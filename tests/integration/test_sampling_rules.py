@@ -55,7 +55,13 @@ service:
 
 
 def span(
-    trace: int, number: int, *, failed: bool = False, drop: bool = False, padding_bytes: int = 0
+    trace: int,
+    number: int,
+    *,
+    failed: bool = False,
+    drop: bool = False,
+    padding_bytes: int = 0,
+    child: bool = False,
 ) -> bytes:
     """One span as a request; several behind each other are a packed record."""
     request = ExportTraceServiceRequest()
@@ -67,6 +73,7 @@ def span(
         )
     )
     made.status.code = 2 if failed else 0
+    made.parent_span_id = b"a parent" if child else b""
     if padding_bytes:
         made.attributes.add(key="padding").value.string_value = "x" * padding_bytes
     if drop:
@@ -457,6 +464,85 @@ async def test_rule_5_idle_partition_decides_by_the_wall(kafka: Kafka) -> None:
             await until(lambda: key(1, 1) in backend.book.span_ids)
 
         assert 2.5 < time.monotonic() - began_s < 20.0
+
+
+async def test_rule_5_paused_partition_stands_still_with_its_clock(kafka: Kafka) -> None:
+    """
+    While a partition is paused the wall runs on past `decision_wait`, and a trace whose other half
+    is not read yet still waits for it: it comes out whole.
+    """
+    topic, group = await kafka.create_topic(partitions=1), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic, "wait": "4s"}
+    halved, fillers = 1, range(2, 12)
+    large = [
+        # Without a parent, hence roots: decided 200 ms later, on the clock of their records.
+        (span(number, 1, failed=True, padding_bytes=900_000), -60.0 + number * 0.25)
+        for number in fillers
+    ]
+    first, second = span(halved, 1, child=True), span(halved, 2, failed=True, child=True)
+    await produce(kafka, topic, [(first, -60.0), *large, (second, -57.0), (b"", -50.0)])
+    text = SERVED.replace(
+        "    policies:",
+        "    decision_wait_after_root_received: 200ms\n    memory_limit_mib: 8\n    policies:",
+    ).replace("    autocommit:", "    max_partition_fetch_size: 1000000\n    autocommit:")
+    async with Backend() as backend:
+        backend.hold()
+        text = text.format(**where, backend=backend.grpc_endpoint, name="bridge")
+        async with serving_text(text) as service:
+            undelivered = "bridge_processor_tail_sampling_undelivered_bytes"
+            await until(lambda: figure(service, undelivered) > 4 << 20)
+            await asyncio.sleep(6.0)
+            undecided = "bridge_processor_tail_sampling_undecided_traces"
+            assert figure(service, undecided) >= 1
+            assert backend.book.span_ids == {}
+            backend.release()
+            await until_committed(kafka, group, topic, 13)
+
+        wanted = [key(halved, 1), key(halved, 2), *(key(number, 1) for number in fillers)]
+        assert dict.fromkeys(wanted, 1) == backend.book.span_ids
+
+
+async def test_rule_13_traces_are_bounded_by_number_only_where_a_file_says_so(
+    kafka: Kafka,
+) -> None:
+    """
+    Without `num_traces` a backlog far above the Collector's share of memory waits undecided; with
+    it the oldest are decided early, on what is there, and none is dropped.
+    """
+    topic = await kafka.create_topic(partitions=2)
+    wanted = await spread(kafka, topic, 2, 400)
+    early = "bridge_processor_tail_sampling_early_decisions"
+    undecided = "bridge_processor_tail_sampling_undecided_traces"
+    async with Backend() as backend:
+        where = {"kafka": kafka.bootstrap, "topic": topic, "backend": backend.grpc_endpoint}
+        where |= {"name": "bridge", "wait": "1h"}
+        free = SERVED.format(**where, group=kafka.unique("group"))
+        async with serving_text(free) as service:
+            await until(lambda: figure(service, undecided) == 400)
+            assert figure(service, early) == 0
+        capped = SERVED.replace("    policies:", "    num_traces: 50\n    policies:")
+        async with serving_text(capped.format(**where, group=kafka.unique("group"))) as service:
+            await until(lambda: figure(service, early) == 350)
+            assert figure(service, undecided) == 50
+            await until(lambda: len(backend.book.span_ids) == 700)
+
+        assert wanted > backend.book.span_ids.keys()
+
+
+def test_rule_13_validate_warns_with_the_rate_at_which_num_traces_bites() -> None:
+    """Which a file without it is not told."""
+    where = {"kafka": "kafka:9092", "group": "group", "topic": "topic", "backend": "backend:4317"}
+    text = SERVED.format(**where, name="bridge", wait="10s")
+    capped = text.replace("    policies:", "    num_traces: 50000\n    policies:")
+
+    assert not any(one.code == "BR-2006" for one in problems(text))
+    (found,) = [one.message for one in problems(capped) if one.code == "BR-2006"]
+    assert "above 5000 new traces a second" in found
+
+
+def problems(text: str) -> Sequence[Any]:
+    """What `validate` warns of."""
+    return load([f"yaml:{text}"], [], Registry(), {}).warnings
 
 
 async def test_rule_15_what_was_finished_beyond_the_commit_does_not_come_again(

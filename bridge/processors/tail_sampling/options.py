@@ -92,7 +92,8 @@ class TailSamplingOptions(Options):
     """
     ``span-ingest`` also asks the policies about each arriving group of spans by itself, and passes
     the trace on as soon as one samples it; what none samples within `decision_wait` is not sampled.
-    Only for policies without a rate.
+    Only for policies without a rate. With a drop policy nothing is sampled at all, as in the
+    Collector: it may still match what comes later.
     """
 
     drop_pending_traces_on_shutdown: bool = False
@@ -102,7 +103,10 @@ class TailSamplingOptions(Options):
     """
 
     maximum_trace_size_bytes: int = Field(default=0, ge=0)
-    """Bytes of OTLP protobuf above which a trace is not sampled, at once; 0 for no limit."""
+    """
+    Bytes of OTLP protobuf, with its resources and scopes, above which a trace is not sampled; 0 for
+    no limit. At once if its spans alone are as large, else when it is decided.
+    """
 
     decision_topic: DecisionTopicOptions | None = None
     """

@@ -194,8 +194,8 @@ class OttlConditionOptions(Options):
 
     error_mode: Literal["ignore", "silent", "propagate", ""] = ""
     """
-    What a condition that fails at run time does: ``ignore`` counts it as false, ``propagate`` (the
-    default) ends this policy for this trace and counts an error, other policies still decide.
+    What a condition that fails at run time does: ``ignore``, ``silent`` and the default count it as
+    false; ``propagate`` ends this policy for this trace, counted as an error; others still decide.
     """
 
     span: tuple[str, ...] = ()

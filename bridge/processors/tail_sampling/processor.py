@@ -19,6 +19,7 @@ from bridge.processors._gathering import (
 from bridge.processors.tail_sampling.judge import Juror, PolicyJudge
 from bridge.processors.tail_sampling.options import DecisionTopicOptions, TailSamplingOptions
 from bridge.processors.tail_sampling.policies import Times, compile_policy
+from bridge.processors.tail_sampling.sizing import SizeJudge
 from bridge.processors.tail_sampling.telemetry import PREFIX, shared_figures, tally
 
 _MIB = 1024 * 1024
@@ -61,8 +62,12 @@ def build_engine(
     )
     sizes = options.decision_cache
     ingest = options.sampling_strategy == "span-ingest"
+    policies = build_judge(_asked_on_entry(options) if ingest else options, settings)
+    judge: PolicyJudge | SizeJudge = policies
+    if options.maximum_trace_size_bytes and not ingest:
+        judge = SizeJudge(policies, options.maximum_trace_size_bytes, telemetry.shared.too_large)
     decider = kind(
-        build_judge(options, settings),
+        judge,
         Caches(
             DecisionCache(sizes.sampled_cache_size), DecisionCache(sizes.non_sampled_cache_size)
         ),
@@ -76,6 +81,17 @@ def build_engine(
         round(options.decision_wait_after_root_received * 1000),
     )
     return Engine(decider, waits, by_record_time=options.clock == "record", ingest=ingest)
+
+
+def _asked_on_entry(options: TailSamplingOptions) -> TailSamplingOptions:
+    """
+    The policies that are asked about spans as they come.
+
+    A drop policy that does not match yet still may: with one nothing is ever passed on at once, as
+    in the Collector, and the others need not be asked.
+    """
+    drops = tuple(policy for policy in options.policies if policy.type == "drop")
+    return options.model_copy(update={"policies": drops}) if drops else options
 
 
 class TailSampling(Gathering):

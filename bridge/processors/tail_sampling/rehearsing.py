@@ -26,6 +26,7 @@ from bridge.processors.tail_sampling.comparing import Comparison, Ruling
 from bridge.processors.tail_sampling.judge import Juror, PolicyJudge
 from bridge.processors.tail_sampling.options import TailSamplingOptions
 from bridge.processors.tail_sampling.processor import build_engine
+from bridge.processors.tail_sampling.sizing import SizeJudge
 from bridge.processors.tail_sampling.telemetry import shared_figures
 from bridge.processors.tail_sampling.view import PolicyError, resource_attributes
 
@@ -113,7 +114,7 @@ class _Reader:
 class _Witness:
     """Asks a judge, and keeps who settled the last trace."""
 
-    def __init__(self, judge: PolicyJudge) -> None:
+    def __init__(self, judge: PolicyJudge | SizeJudge) -> None:
         self.judge = judge
         # What changes: the trace asked about last, and the policy that settled it.
         self._trace_id = b""
@@ -138,7 +139,7 @@ class _WatchedDecider(Decider):
     def __init__(
         self,
         tell: Callable[[Trace, Decision, str], None],
-        judge: PolicyJudge,
+        judge: PolicyJudge | SizeJudge,
         *rest: Any,
         **more: Any,
     ) -> None:
@@ -170,7 +171,7 @@ class _Side:
         self._telemetry = Telemetry(settings, "tail_sampling", shared_figures(settings.metrics))
         self._jurors: Sequence[Juror] = ()
 
-        def make(judge: PolicyJudge, *rest: Any, **more: Any) -> Decider:
+        def make(judge: PolicyJudge | SizeJudge, *rest: Any, **more: Any) -> Decider:
             self._jurors = judge.jurors
             return _WatchedDecider(tell, judge, *rest, **more)
 

@@ -18,7 +18,7 @@ def compile_conditions(
     Raises:
         OttlSyntaxError: If one of them cannot run.
     """
-    mode = ErrorMode(error_mode or "propagate")
+    mode = ErrorMode(error_mode or "silent")  # The Collector fails only where it is told to.
     return (
         Conditions("span", span, mode) if span else None,
         Conditions("spanevent", spanevent, mode) if spanevent else None,

@@ -63,6 +63,28 @@ async def test_processor_span_ingest_passes_on_at_once() -> None:
     await processor.stop(Deadline.after(1.0, clock))
 
 
+async def test_processor_span_ingest_with_a_drop_policy_samples_nothing() -> None:
+    """What does not match yet still may; explaining asks all policies all the same."""
+    clock, downstream = ManualClock(), FakeStage()
+    dropping = {"name": "slow", "type": "drop", "drop": {"drop_sub_policy": [
+        {"name": "s", "type": "latency", "latency": {"threshold_ms": 1_000_000}}]}}  # fmt: skip
+    errors = {
+        "name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]},
+    }  # fmt: skip
+    asked = options(sampling_strategy="span-ingest", policies=[errors, dropping])
+    settings = make_settings("tail_sampling", clock=clock)
+    processor = TailSampling(asked, settings, Signal.TRACES, downstream)
+    await processor.start()
+    made = trace_request(1, 2, failed_share=1.0)
+    await processor.deliver(Batch(Signal.TRACES, made.body, 2, otlp_origin(clock)))
+    await clock.advance(asked.decision_wait + 1.0)
+
+    assert downstream.items == 0
+    opinions = build_judge(asked, settings).opinions(TRACE_ID, *parts([span(status={"code": 2})]))
+    assert [name for name, _ in opinions] == ["slow", "errors"]
+    await processor.stop(Deadline.after(1.0, clock))
+
+
 def test_build_judge_needs_no_pipeline() -> None:
     """Policies can be asked about one trace, as when a decision is explained."""
     judge = build_judge(options(), make_settings("tail_sampling"))
