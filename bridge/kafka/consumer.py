@@ -7,7 +7,6 @@ end what does not end by itself) is touched here and nowhere else in the consumi
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ from bridge.kafka.chunk_reader import read_in_chunks
 from bridge.kafka.closing import abandon, is_cancelled_from_outside
 from bridge.kafka.evictions import Evictions
 from bridge.kafka.fetched import read_by_ourselves
+from bridge.kafka.freshness import Freshness
 from bridge.kafka.presence import missing_topics
 from bridge.kafka.reconnecting import pace_connections
 
@@ -42,8 +42,8 @@ Seconds without a poll after which aiokafka leaves the group. We poll all the ti
 every partition is paused; only a blocked event loop comes near this.
 """
 
-FRESH_MS = 1000
-"""Age of a fetch's answer, by the wall clock that aiokafka stamps it with, that still counts."""
+FRESH_S = 1.0
+"""Age of a fetch that still counts, beside the time that a broker may take for its answer."""
 
 ASSIGNORS: Mapping[str, type[Any]] = {
     "sticky": StickyPartitionAssignor,
@@ -122,6 +122,7 @@ class ConsumerClient:
         self._buffered = Buffered(fetching.size_max)
         # What changes: made in `start`, since aiokafka wants a running loop.
         self._made: AIOKafkaConsumer | None = None
+        self._freshness = Freshness(self.position)
         self._evictions: Evictions | None = None
 
     @property
@@ -153,6 +154,7 @@ class ConsumerClient:
         )
         read_in_chunks()
         pace_connections(self._consumer._client)
+        self._freshness.listen(self._consumer._client)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await self._consumer.start()
         read_by_ourselves(self._consumer._fetcher)
@@ -247,7 +249,7 @@ class ConsumerClient:
         end = self.high_watermark(partition)
         if end is None or self.position(partition) != end[0]:
             return False
-        return time.time() * 1000 - end[1] <= FRESH_MS
+        return self._freshness.age_s(partition) <= FRESH_S + self._fetching.wait_s
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Fetch from *offset* on; ignored for a partition that we do not have."""

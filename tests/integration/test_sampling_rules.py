@@ -1,6 +1,7 @@
 """The hard cases of tail sampling on Kafka, by the number of their rule (design, section 9)."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -567,3 +568,36 @@ async def test_rule_15_what_was_finished_beyond_the_commit_does_not_come_again(
             await until_committed(kafka, group, topic, 11)
 
         assert {key(trace, 1): 1 for trace in range(1, 12)} == backend.book.span_ids
+
+
+async def test_rule_5_process_that_stood_still_reads_on_before_the_wall_decides(
+    kafka: Kafka, tmp_path: Path
+) -> None:
+    """
+    A bridge is stopped for longer than `decision_wait`; the answer that waits for it says that the
+    log ended before the trace's other half came, and the broker is slow with the next. The trace
+    comes out whole.
+    """
+    topic, group = await kafka.create_topic(partitions=1), kafka.unique("group")
+    where = {"kafka": kafka.bootstrap, "group": group, "topic": topic, "name": "bridge"}
+    (broker,) = (node.pid for node in kafka.server.members)
+    async with Backend() as backend:
+        text = SERVED.format(**where, backend=backend.grpc_endpoint, wait="5s")
+        async with bridging(text, tmp_path, "bridge") as bridge:
+            # What was decided before says that the bridge has read to the end.
+            await produce(kafka, topic, [(span(9, 1, failed=True), -20.0), (span(8, 1), 0.0)])
+            await until(lambda: key(9, 1) in backend.book.span_ids)
+            await produce(kafka, topic, [(span(1, 1), 0.0)])
+            await asyncio.sleep(1.5)  # It has read this, and asks for more.
+            bridge.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(1.0)  # The broker has told that there is no more.
+            await produce(kafka, topic, [(span(1, 2, failed=True), 0.0)])
+            await asyncio.sleep(6.0)
+            os.kill(broker, signal.SIGSTOP)
+            bridge.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.9)
+            os.kill(broker, signal.SIGCONT)
+            await until_committed(kafka, group, topic, 4)
+
+        wanted = [key(9, 1), key(1, 1), key(1, 2)]
+        assert dict.fromkeys(wanted, 1) == backend.book.span_ids
