@@ -18,6 +18,7 @@ import argparse
 import atexit
 import base64
 import contextlib
+import os
 import random
 import re
 import shutil
@@ -42,8 +43,12 @@ START_TIMEOUT_S = 90.0
 """A node is up in 4 s on a free core; the rest is for machines that share theirs."""
 
 STOP_TIMEOUT_S = 20.0
-PORTS = range(20_000, 32_000)
-"""Below the ephemeral range, so that no outgoing connection takes a port while its node is down."""
+_WORKER, _WORKERS_MAX = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), 16
+PORTS = range(20_000, 32_000)[_WORKER::_WORKERS_MAX]
+"""
+Below the ephemeral range, so that no outgoing connection takes a port while its node is down; for
+each process of a test run its own, so that none takes that of another's stopped node.
+"""
 
 _taken: set[int] = set()
 
