@@ -136,6 +136,13 @@ def _gathering(kind: str) -> tuple[Row, ...]:
             *(*own, "oddity"),
         ),
         row(ours + "spans_without_trace_id", COUNTER, "Spans without a trace id.", *own),
+        row(
+            ours + "interleaved_ranges",
+            COUNTER,
+            "Runs of spans that stand apart from others of their trace in one record and scope. "
+            "Each is held by itself.",
+            *own,
+        ),
         row(ours + "replayed_records", COUNTER, "Records that were read again.", *own),
         row(
             ours + "context_ranges",

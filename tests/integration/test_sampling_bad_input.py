@@ -128,7 +128,7 @@ _OURS = "bridge_processor_tail_sampling_"
 CASES = {
     "burst": (burst, "1h", 0, {'early_decisions{cause="memory"': 500_000}),
     "giant": (giant, "1h", 0, {'early_decisions{cause="trace_size"': 1}),
-    "interleaved": (interleaved, "1s", 20_000, {}),
+    "interleaved": (interleaved, "1s", 20_000, {"interleaved_ranges{": 20_000}),
     "odd": (
         odd,
         "1s",

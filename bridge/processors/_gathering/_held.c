@@ -271,6 +271,12 @@ int add_part(Trace *trace, PyObject *chunk, Py_ssize_t start, Py_ssize_t stop, P
     return 0;
 }
 
+/* Whether the last range of a trace is of that very chunk: others stand between it and the next. */
+int is_last_chunk(const Trace *trace, const PyObject *chunk)
+{
+    return trace->count && trace->parts[trace->count - 1].chunk == chunk;
+}
+
 void drop_parts(Trace *trace)
 {
     Py_ssize_t count = trace->count;
@@ -325,9 +331,10 @@ static PyObject *trace_add(Trace *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O!nnn", &PyTuple_Type, &chunk, &start, &stop, &spans))
         return NULL;
     self->known = 0;
+    int interleaved = is_last_chunk(self, chunk);
     if (add_part(self, chunk, start, stop, spans) < 0)
         return NULL;
-    Py_RETURN_NONE;
+    return PyBool_FromLong(interleaved);
 }
 
 static PyObject *trace_clear(Trace *self, PyObject *nothing)

@@ -40,6 +40,7 @@ extern PyTypeObject *batch_type, *record_type, *trace_type;
 Record *make_record(Batch *batch, long long offset, Py_ssize_t dropped);
 Trace *make_trace(PyObject *trace_id);
 int add_part(Trace *trace, PyObject *chunk, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t spans);
+int is_last_chunk(const Trace *trace, const PyObject *chunk);
 void drop_parts(Trace *trace);
 int record_moved(Record *record, PyObject *stirred);
 int trace_kept(Trace *trace, PyObject *stirred);

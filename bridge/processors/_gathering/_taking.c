@@ -232,7 +232,7 @@ enum { DONE, DUE, QUEUE, FOLLOW, OUTGROWN, CROWDED };
 typedef struct {
     PyObject *batch, *records, *traces, *recent, *waiting, *stirred;
     long long clock_ms, wall_ms, due_ms, until_ms;
-    Py_ssize_t size_max, room, began, strays, spans;
+    Py_ssize_t size_max, room, began, strays, spans, interleaved;
     PyObject *what;
 } Taking;
 
@@ -334,6 +334,7 @@ static int take_range(Found *self, Taking *taking, int *why)
         return -1;
     if (trace == NULL)
         return 0;
+    taking->interleaved += is_last_chunk(trace, self->chunk);
     if (add_part(trace, self->chunk, range->start, range->stop, range->spans) < 0)
         return -1;
     self->entry->open++;
@@ -418,7 +419,8 @@ static PyObject *found_take(Found *self, PyObject *args)
         return NULL;
     }
     PyObject *what = taking.what == NULL ? Py_NewRef(Py_None) : taking.what;
-    return Py_BuildValue("(iLnnnN)", why, taking.clock_ms, taking.began, taking.strays, taking.spans, what);
+    return Py_BuildValue("(iLnnnnN)", why, taking.clock_ms, taking.began, taking.strays, taking.spans,
+                         taking.interleaved, what);
 }
 
 static PyObject *found_ranges(Found *self, void *nothing)
@@ -430,7 +432,8 @@ static PyObject *found_ranges(Found *self, void *nothing)
 static PyMethodDef found_methods[] = {
     {"take", (PyCFunction)found_take, METH_VARARGS,
      "take(batch, records, traces, recent, waiting, stirred, clock_ms, wall_ms, due_ms, until_ms,\n"
-     "size_max, room) -> (why it stopped, clock_ms, traces begun, spans without an id, spans, what).\n"
+     "size_max, room) -> (why it stopped, clock_ms, traces begun, spans without an id, spans, ranges\n"
+     "interleaved, what).\n"
      "Call again until it is done."},
     {NULL, NULL, 0, NULL},
 };

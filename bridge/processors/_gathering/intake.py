@@ -110,7 +110,7 @@ class Intake:
             )  # fmt: skip
             room = max(0, most - decider.undecided) if most else -1
             waiting, until_ms = lane.queue_now()
-            why, clock_ms, began, strays, spans, what = taking.take(
+            why, clock_ms, began, strays, spans, interleaved, what = taking.take(
                 held, records, lane.traces, recent, waiting, ledger.stirred, lane.clock_ms, wall_ms,
                 lane.next_due_ms, until_ms, self._trace_bytes, room,
             )  # fmt: skip
@@ -119,6 +119,7 @@ class Intake:
             self._began += began
             decider.undecided += began
             self._telemetry.without_id.value += strays
+            self._telemetry.interleaved.value += interleaved
             ledger.look()
             if why == _DUE:
                 decider.decide_due(lane)
@@ -182,9 +183,10 @@ class Intake:
             if looked_at:
                 self._look(lane, trace, chunk, (start, stop, spans))
             record.open += 1
-            trace.add(chunk, start, stop, spans)
+            interleaved = trace.add(chunk, start, stop, spans)
             if not context:
                 lane.held_spans += spans
+                self._telemetry.interleaved.value += interleaved
             if trace.size_bytes > most:
                 self._decider.outgrown(lane, trace)
 

@@ -123,12 +123,18 @@ class Trace:
         pairs = zip(self.parts[::3], self.counts, strict=True)
         return sum(spans for chunk, spans in pairs if not chunk[3].batch.context)
 
-    def add(self, chunk: Chunk, start: int, stop: int, spans: int) -> None:
-        """Add a range of so many spans. Its record does not know of it yet."""
+    def add(self, chunk: Chunk, start: int, stop: int, spans: int) -> bool:
+        """
+        Add a range of so many spans. Its record does not know of it yet.
+
+        Whether spans of other traces stand between it and the last one, in the same *chunk*.
+        """
+        interleaved = bool(self.parts) and self.parts[-3] is chunk
         self.parts += (chunk, start, stop)
         self.counts.append(spans)
         self.spans += spans
         self.size_bytes += stop - start
+        return interleaved
 
     def clear(self) -> None:
         """Let go of all ranges; the sizes stay."""

@@ -57,6 +57,7 @@ class Telemetry:
         self.early = {cause: self._own("early_decisions", cause=cause) for cause in CAUSES}
         self.odd = {oddity: self._own("odd_spans", oddity=oddity) for oddity in ODDITIES}
         self.without_id = self._own("spans_without_trace_id")
+        self.interleaved = self._own("interleaved_ranges")
         self.replayed = self._own("replayed_records")
         self.context_ranges = self._own("context_ranges")
         self.refused_spans = self._own("refused_spans")
