@@ -26,6 +26,9 @@ from tests.kafka_server import KafkaServer
 SPANS_A_RUN = {1: 20_000, 10: 100_000, 100: 400_000, 512: 500_000}
 """Long enough for a CPU clock of 10 ms, short enough for three repeats of everything."""
 
+MANY_PARTITIONS = 100
+"""From so many on a fresh topic is written to beforehand."""
+
 SPANS_OF_TRACES = 1_000_000
 """Sent where the number of trace ids is what changes."""
 
@@ -159,6 +162,8 @@ async def measure(subject: str, case: Case, bootstrap: str, run_number: int) -> 
     total = SPANS_A_RUN[case.spans] if not case.traces else SPANS_OF_TRACES
     count = max(1, total // case.spans)
     async with lab.topic(bootstrap, name, case.partitions, case.replicas) as topic:
+        if case.partitions >= MANY_PARTITIONS:
+            await lab.warm_topic(bootstrap, topic, case.partitions)
         arguments = command(subject, bootstrap, topic, grpc, http, case.acks)
         arguments += ["--workers", str(case.workers)] if case.workers > 1 else []
         with lab.running(subject, arguments, grpc) as process:
