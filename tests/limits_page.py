@@ -176,6 +176,7 @@ def run() -> int:
     text = page(results).replace("This page is generated: `python tests/limits_page.py > docs/"
                                  "limits.md`.\n", made)  # fmt: skip
     path = ROOT / "perf/results" / f"{now:%Y-%m-%d}-limits.md"
+    text = text.replace("](bounds.md)", "](../../docs/bounds.md)")
     path.write_text(text + "\nCommand: `python tests/limits_page.py --run`.\n")
     print(f"{good} of {len(names)} tests passed: {path}")
     return 0 if good == len(names) else 1
