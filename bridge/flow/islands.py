@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge.flow.watermark import Run
+from bridge.wire import varint
 
 METADATA_CHARS_MAX = 4096
 """Characters of commit metadata that brokers take by default (``offset.metadata.max.bytes``)."""
@@ -56,7 +57,7 @@ def encode_islands(
     room = (chars_max - len(head) - 1 - _CHECKSUM_CHARS) * 3 // 4
     packed, position = bytearray(), base
     for start, stop in runs:
-        pair = _varint(start - position) + _varint(stop - start)
+        pair = varint(start - position) + varint(stop - start)
         if len(packed) + len(pair) > room:
             break
         packed += pair
@@ -127,15 +128,6 @@ def _text(epoch: int | None) -> str:
 
 def _checksum(text: str) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:

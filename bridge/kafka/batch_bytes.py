@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from bridge.core import load_compiled
 from bridge.kafka.checksum import crc32c
+from bridge.wire import varint
 
 BATCH_OVERHEAD_BYTES = 61
 """The header of a record batch."""
@@ -20,17 +21,10 @@ RecordHead = Callable[[bytes | None, int, int, int, int], bytes]
 FrameBatch = Callable[[int, int, int, int, int, int, int, list[bytes]], bytes]
 
 
-def varint(value: int) -> bytes:
+def zigzag(value: int) -> bytes:
     """*value* as a zigzag varint."""
     value = value << 1 if value >= 0 else (-value << 1) - 1
-    if value < 0x80:
-        return _ONE_BYTE[value]
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return _ONE_BYTE[value] if value < 0x80 else varint(value)
 
 
 _ONE_BYTE = [bytes((value,)) for value in range(0x80)]
@@ -47,10 +41,10 @@ def head_in_python(
         delta_ms: Milliseconds after the batch's first timestamp.
         number: Of the record in its batch, from 0 on.
     """
-    head = b"\x00" + varint(delta_ms) + varint(number)
-    head += _NULL if key is None else varint(len(key)) + key
-    head += varint(value_bytes)
-    return varint(len(head) + value_bytes + tail_bytes) + head
+    head = b"\x00" + zigzag(delta_ms) + zigzag(number)
+    head += _NULL if key is None else zigzag(len(key)) + key
+    head += zigzag(value_bytes)
+    return zigzag(len(head) + value_bytes + tail_bytes) + head
 
 
 def frame_in_python(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from bridge.kafka.batch_bytes import BATCH_OVERHEAD_BYTES, frame_batch, record_head, varint
+from bridge.kafka.batch_bytes import BATCH_OVERHEAD_BYTES, frame_batch, record_head, zigzag
 from bridge.kafka.codecs import COMPRESSED_FROM_BYTES, Codec
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -159,10 +159,10 @@ def _compressed(pieces: list[bytes], codec: Codec | None) -> tuple[int, list[byt
 
 @lru_cache(_SIZES_KEPT)
 def _encode_headers(headers: Headers) -> bytes:
-    out = varint(len(headers))
+    out = zigzag(len(headers))
     for name, value in headers:
         text = name.encode()
-        out += varint(len(text)) + text + varint(len(value)) + value
+        out += zigzag(len(text)) + text + zigzag(len(value)) + value
     return out
 
 

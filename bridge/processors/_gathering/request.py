@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from bridge.processors._gathering.native import compiled
 from bridge.processors._gathering.trace import Parts, Trace
+from bridge.wire import varint
 
 _SCOPE_GROUP, _RESOURCE_GROUP = b"\x12", b"\x0a"
 
@@ -68,18 +69,9 @@ def request_of(traces: list[Trace]) -> bytes:
 
 def _scope_group(head: bytes, spans: list[bytes]) -> bytes:
     content = b"".join((head, *spans))
-    return _SCOPE_GROUP + _varint(len(content)) + content
+    return _SCOPE_GROUP + varint(len(content)) + content
 
 
 def _resource_group(head: bytes, scopes: Iterable[bytes]) -> bytes:
     content = b"".join((head, *scopes))
-    return _RESOURCE_GROUP + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return _RESOURCE_GROUP + varint(len(content)) + content

@@ -8,6 +8,7 @@ from typing import Final
 
 from bridge.core import Malformed, Overloaded, Permanent, Retryable, TooLarge
 from bridge.http2 import Code
+from bridge.wire import varint
 
 _MESSAGE_CHARS_MAX: Final = 1_024
 _TYPE_PREFIX: Final = "type.googleapis.com/google.rpc."
@@ -136,17 +137,8 @@ def _detail(name: str, message: bytes) -> bytes:
 
 
 def _varint_field(number: int, value: int) -> bytes:
-    return bytes((number << 3,)) + _varint(value)
+    return bytes((number << 3,)) + varint(value)
 
 
 def _bytes_field(number: int, value: bytes) -> bytes:
-    return bytes((number << 3 | 2,)) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+    return bytes((number << 3 | 2,)) + varint(len(value)) + value

@@ -3,32 +3,22 @@
 import os
 import secrets
 import socket
-from typing import Any
 
 import structlog
-from pydantic import ValidationError
 
 from bridge import __version__
 from bridge.config import OtlpSection, Telemetry
 from bridge.core import (
     Clock,
-    ComponentId,
-    ConfigError,
     Deadline,
     Exporter,
     Metrics,
-    Settings,
-    Signal,
 )
-from bridge.exporters.otlp import OtlpExporter, OtlpOptions
-from bridge.exporters.otlp_http import OtlpHttpExporter, OtlpHttpOptions
-from bridge.service.host import ServiceHost
+from bridge.service.lone_exporter import lone_exporter
 from bridge.service.own_traces.shipping import Shipping
 from bridge.service.own_traces.spans import Value
 from bridge.service.own_traces.traced_stage import Tracer
 from bridge.service.places import Observe
-from bridge.service.status_book import StatusBook
-from bridge.telemetry import MetricRegistry
 
 log = structlog.get_logger()
 
@@ -90,27 +80,14 @@ class OwnTraces:
 
 
 def _exporter(section: OtlpSection, clock: Clock) -> Exporter:
-    settings = Settings(
-        ComponentId.parse("otlp/own_traces"),
+    return lone_exporter(
+        "otlp/own_traces",
         clock,
-        # What it counts is not of the data: the ledger must balance without it.
-        MetricRegistry(),
-        lambda status: None,
-        ServiceHost(StatusBook()),
+        section.protocol,
+        section.target,
+        "service.telemetry.traces",
+        tls=section.tls,
+        headers=section.headers,
+        compression=section.compression,
+        timeout=f"{section.timeout}ms",
     )
-    signals = frozenset({Signal.TRACES})
-    common: dict[str, Any] = {
-        "tls": section.tls,
-        "headers": section.headers,
-        "compression": section.compression,
-        "timeout": f"{section.timeout}ms",
-    }
-    try:
-        if section.protocol == "grpc":
-            grpc = OtlpOptions(endpoint=section.target, **common)
-            return OtlpExporter(grpc, settings, signals)
-        http = OtlpHttpOptions(traces_endpoint=section.target, **common)
-        return OtlpHttpExporter(http, settings, signals)
-    except ValidationError as error:
-        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise ConfigError(f"service.telemetry.traces: {reason}") from error

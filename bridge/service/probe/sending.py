@@ -4,15 +4,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import ValidationError
 
 from bridge.core import (
     Batch,
     Clock,
-    ComponentId,
-    ConfigError,
     Deadline,
     DeliveryError,
     Denied,
@@ -20,21 +15,16 @@ from bridge.core import (
     Malformed,
     Origin,
     Permanent,
-    Settings,
     Signal,
 )
-from bridge.exporters.otlp import OtlpExporter, OtlpOptions
-from bridge.exporters.otlp_http import OtlpHttpExporter, OtlpHttpOptions
 from bridge.kafka import Follower, connection_kwargs
 from bridge.options import RetryOnFailure, TlsClient, format_duration
-from bridge.service.host import ServiceHost
+from bridge.service.lone_exporter import lone_exporter
 from bridge.service.probe.delivered import DeliveryWatch
 from bridge.service.probe.receipts import TraceReceipt
 from bridge.service.probe.route import Entrance, Route
 from bridge.service.probe.traces import Made, make_trace
 from bridge.service.record_traces import traces_of
-from bridge.service.status_book import StatusBook
-from bridge.telemetry import MetricRegistry
 
 IN_FLIGHT_MAX = 8
 _READ_S = 0.1
@@ -233,26 +223,15 @@ def _is_done(receipt: TraceReceipt, route: Route) -> bool:
 
 
 def _exporter(entrance: Entrance, wanted: Wanted, clock: Clock) -> Exporter:
-    settings = Settings(
-        ComponentId.parse("otlp/send"),
+    # A receiver at port 0 for one is refused: nobody knows which port it got.
+    return lone_exporter(
+        "otlp/send",
         clock,
-        MetricRegistry(),
-        lambda status: None,
-        ServiceHost(StatusBook()),
+        entrance.protocol,
+        entrance.address,
+        f"cannot send to {entrance.address}",
+        tls=wanted.tls,
+        headers=wanted.headers,
+        timeout=format_duration(wanted.timeout_s),
+        retry_on_failure=RetryOnFailure(enabled=False),
     )
-    signals = frozenset({Signal.TRACES})
-    common: dict[str, Any] = {
-        "tls": wanted.tls,
-        "headers": wanted.headers,
-        "timeout": format_duration(wanted.timeout_s),
-        "retry_on_failure": RetryOnFailure(enabled=False),
-    }
-    try:
-        if entrance.protocol == "grpc":
-            grpc = OtlpOptions(endpoint=entrance.address, **common)
-            return OtlpExporter(grpc, settings, signals)
-        http = OtlpHttpOptions(traces_endpoint=entrance.address, **common)
-    except ValidationError as error:  # A receiver at port 0 for one: nobody knows which it got.
-        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise ConfigError(f"cannot send to {entrance.address}: {reason}") from error
-    return OtlpHttpExporter(http, settings, signals)
