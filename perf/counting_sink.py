@@ -9,15 +9,13 @@ one a span from the first on: how often it came, 255 at most.
 """
 
 import argparse
-import asyncio
 import json
 import re
 
 import uvloop
+from sink import listen
 
-from bridge.core import ACCEPTED, Batch, Deadline, Receipt, Signal, SystemClock
-from bridge.receivers.otlp import FACTORY
-from bridge.testing import make_settings
+from bridge.core import ACCEPTED, Batch, Receipt
 
 PREFIX_BYTES = 4
 
@@ -48,28 +46,14 @@ class Count:
 async def serve(port: int, control: int, first: int) -> None:
     """Listen until cancelled."""
     count = Count(first)
-    config = FACTORY.config.model_validate(
-        {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{port}"}}, "max_in_flight_mib": 512}
-    )
-    receiver = FACTORY.create(config, make_settings(), {Signal.TRACES: count})
 
-    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        whole = (await reader.readline()).strip() == b"counts"
-        answer = (
-            {"bytes": len(count.counts), "spurious": count.spans - count.found}
-            if whole
-            else {"spans": count.spans}
-        )
-        writer.write(json.dumps(answer).encode() + b"\n" + (bytes(count.counts) if whole else b""))
-        await writer.drain()
-        writer.close()
+    def answer(line: bytes) -> bytes:
+        if line.strip() != b"counts":
+            return json.dumps({"spans": count.spans}).encode() + b"\n"
+        head = {"bytes": len(count.counts), "spurious": count.spans - count.found}
+        return json.dumps(head).encode() + b"\n" + bytes(count.counts)
 
-    await receiver.start()
-    server = await asyncio.start_server(ask, "127.0.0.1", control)
-    try:
-        await server.serve_forever()
-    finally:
-        await receiver.stop(Deadline.after(1, SystemClock()))
+    await listen(count, answer, port, control, in_flight_mib=512)
 
 
 def main() -> None:

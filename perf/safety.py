@@ -59,13 +59,8 @@ class LateFollowerKafka(KafkaServer):
             process.terminate()
             process.join()
 
-    def _properties(self, node: Node) -> dict[str, str]:
-        lines = KafkaServer._properties(self, node)
-        lines["advertised.listeners"] = (
-            f"PLAINTEXT://127.0.0.1:{node.ports['PLAINTEXT']},"
-            f"REPLICATION://127.0.0.1:{self.replication_ports[node.number]}"
-        )
-        return lines
+    def _advertised(self, node: Node) -> dict[str, int]:
+        return {**super()._advertised(node), "REPLICATION": self.replication_ports[node.number]}
 
 
 def pass_on(ports: Mapping[int, int]) -> None:

@@ -11,12 +11,12 @@ for the number of spans so far.
 import argparse
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import uvloop
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from bridge.core import ACCEPTED, Batch, Deadline, Receipt, Signal, SystemClock
+from bridge.core import ACCEPTED, Batch, Deadline, Receipt, Signal, Stage, SystemClock
 from bridge.receivers.otlp import FACTORY
 from bridge.testing import make_settings
 
@@ -53,18 +53,20 @@ def account(bodies: Iterable[bytes], first: int, count: int) -> dict[str, int]:
     }
 
 
-async def serve(port: int, control: int) -> None:
-    """Listen until cancelled."""
-    keep, settings = Keep(), make_settings()
+async def listen(
+    stage: Stage, answer: Callable[[bytes], bytes], port: int, control: int, in_flight_mib: int
+) -> None:
+    """Hand what comes to *port* to *stage*, and lines on *control* to *answer*, until cancelled."""
     config = FACTORY.config.model_validate(
-        {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{port}"}}, "max_in_flight_mib": 2048}
+        {
+            "protocols": {"grpc": {"endpoint": f"127.0.0.1:{port}"}},
+            "max_in_flight_mib": in_flight_mib,
+        }
     )
-    receiver = FACTORY.create(config, settings, {Signal.TRACES: keep})
+    receiver = FACTORY.create(config, make_settings(), {Signal.TRACES: stage})
 
     async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = (await reader.readline()).split()
-        answer = account(keep.bodies, int(line[0]), int(line[1])) if line else {"spans": keep.spans}
-        writer.write(json.dumps(answer).encode() + b"\n")
+        writer.write(answer(await reader.readline()))
         await writer.drain()
         writer.close()
 
@@ -74,6 +76,19 @@ async def serve(port: int, control: int) -> None:
         await server.serve_forever()
     finally:
         await receiver.stop(Deadline.after(1, SystemClock()))
+
+
+async def serve(port: int, control: int) -> None:
+    """Listen until cancelled."""
+    keep = Keep()
+
+    def answer(line: bytes) -> bytes:
+        asked = line.split()
+        spans = {"spans": keep.spans}
+        found = account(keep.bodies, int(asked[0]), int(asked[1])) if asked else spans
+        return json.dumps(found).encode() + b"\n"
+
+    await listen(keep, answer, port, control, in_flight_mib=2048)
 
 
 def main() -> None:

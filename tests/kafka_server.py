@@ -252,7 +252,6 @@ class KafkaServer:
 
     def _properties(self, node: Node) -> dict[str, str]:
         quorum = ",".join(f"{n.number}@127.0.0.1:{n.ports['CONTROLLER']}" for n in self.members)
-        public = [kind for kind in node.ports if kind != "CONTROLLER"]
         address = "{0}://127.0.0.1:{1}".format
         replicas = str(min(self.nodes, 3))
         lines = {
@@ -262,7 +261,9 @@ class KafkaServer:
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "listeners": ",".join(address(kind, port) for kind, port in node.ports.items()),
-            "advertised.listeners": ",".join(address(kind, node.ports[kind]) for kind in public),
+            "advertised.listeners": ",".join(
+                address(kind, port) for kind, port in self._advertised(node).items()
+            ),
             "listener.security.protocol.map": ",".join(
                 f"{kind}:{'PLAINTEXT' if kind == 'CONTROLLER' else kind}" for kind in node.ports
             ),
@@ -283,6 +284,10 @@ class KafkaServer:
             "group.min.session.timeout.ms": "1000",
         }
         return {**lines, **self._security(), **self.properties}
+
+    def _advertised(self, node: Node) -> dict[str, int]:
+        """Where clients and other brokers are told to find each listener of *node*."""
+        return {kind: port for kind, port in node.ports.items() if kind != "CONTROLLER"}
 
     def _security(self) -> dict[str, str]:
         lines: dict[str, str] = {}

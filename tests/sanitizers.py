@@ -6,16 +6,16 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 _CHILD = "OTLP_BRIDGE_FUZZED_MODULE"
 
 
-def sanitized(name: str, source: Path, feed: Callable[[], int], seed: int) -> int:
+def sanitized(name: str, sources: Sequence[Path], feed: Callable[[], int], seed: int) -> int:
     """
-    Build *source* and start this program again with it as module *name*; there, *feed* it.
+    Build *sources* and start this program again with it as module *name*; there, *feed* it.
 
     Returns:
         The exit code: 0 if *feed* returned its number of inputs and no sanitizer spoke.
@@ -23,21 +23,21 @@ def sanitized(name: str, source: Path, feed: Callable[[], int], seed: int) -> in
     module = os.environ.get(_CHILD)
     if module is None:
         with tempfile.TemporaryDirectory() as folder:
-            return _run_child(_build(source, Path(folder)))
+            return _run_child(_build(sources, Path(folder)))
     _load_module(name, module)
     count = feed()
     print(f"{count} inputs, no difference, nothing for the sanitizers to say (seed {seed})")
     return 0
 
 
-def _build(source: Path, folder: Path) -> Path:
+def _build(sources: Sequence[Path], folder: Path) -> Path:
     """The module with sanitizers, compiled into *folder*."""
     compiler = os.environ.get("CC", "gcc")
     made = folder / "_native.so"
     flags = ["-g", "-O1", "-shared", "-fPIC", "-fno-omit-frame-pointer", "-Wall", "-Wextra"]
     checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     include = "-I" + sysconfig.get_paths()["include"]
-    subprocess.run([compiler, *flags, *checks, include, source, "-o", made], check=True)
+    subprocess.run([compiler, *flags, *checks, include, *sources, "-o", made], check=True)
     return made
 
 
@@ -50,7 +50,7 @@ def _run_child(module: Path) -> int:
     environment = {
         **os.environ,
         "LD_PRELOAD": asked.stdout.strip(),
-        # The interpreter keeps much until its end; test_native.py counts what the module leaves.
+        # The interpreter keeps much until its end; unit tests count what modules leave behind.
         "ASAN_OPTIONS": "detect_leaks=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
         # Every object in memory of its own, so that a read beyond it is seen.

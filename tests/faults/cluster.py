@@ -77,13 +77,8 @@ class ProxiedKafka(KafkaServer):
             self.restart(number, wait=False)
         self.wait_ready()
 
-    def _properties(self, node: Node) -> dict[str, str]:
-        lines = KafkaServer._properties(self, node)
-        lines["advertised.listeners"] = (
-            f"PLAINTEXT://127.0.0.1:{node.ports['PLAINTEXT']},"
-            f"PROXIED://127.0.0.1:{self.proxy_ports[node.number]}"
-        )
-        return lines
+    def _advertised(self, node: Node) -> dict[str, int]:
+        return {**super()._advertised(node), "PROXIED": self.proxy_ports[node.number]}
 
 
 class Cluster(Kafka):

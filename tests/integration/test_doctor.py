@@ -345,12 +345,13 @@ async def plant_clock(site: Site) -> None:
     await write(site, "sarama_compat", ahead_s=1800.0)
 
 
-async def plant_cooperative(site: Site) -> Callable[[], None]:
+async def join_group(site: Site, **settings: str) -> Callable[[], None]:
+    """A foreign member with partitions; what is given back lets it leave."""
     consumer = confluent_kafka.Consumer(
         {
             "bootstrap.servers": site.kafka.bootstrap,
             "group.id": site.group,
-            "partition.assignment.strategy": "cooperative-sticky",
+            **{name.replace("_", "."): value for name, value in settings.items()},
         }
     )
     consumer.subscribe([site.topic])
@@ -363,26 +364,14 @@ async def plant_cooperative(site: Site) -> Callable[[], None]:
 
     await asyncio.to_thread(join)
     return consumer.close
+
+
+async def plant_cooperative(site: Site) -> Callable[[], None]:
+    return await join_group(site, partition_assignment_strategy="cooperative-sticky")
 
 
 async def plant_newer(site: Site) -> Callable[[], None]:
-    consumer = confluent_kafka.Consumer(
-        {
-            "bootstrap.servers": site.kafka.bootstrap,
-            "group.id": site.group,
-            "group.protocol": "consumer",
-        }
-    )
-    consumer.subscribe([site.topic])
-
-    def join() -> None:
-        until_s = time.monotonic() + 60
-        while not consumer.assignment():
-            assert time.monotonic() < until_s
-            consumer.poll(0.2)
-
-    await asyncio.to_thread(join)
-    return consumer.close
+    return await join_group(site, group_protocol="consumer")
 
 
 def decide_in(site: Site, topic: str, **changes: Any) -> None:

@@ -81,7 +81,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    return sanitized(NAME, SOURCE, lambda: feed(given.seconds, given.seed), given.seed)
+    return sanitized(NAME, [SOURCE], lambda: feed(given.seconds, given.seed), given.seed)
 
 
 if __name__ == "__main__":
