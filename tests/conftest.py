@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import structlog
+from aiokafka.conn import AIOKafkaConnection
 from hypothesis import HealthCheck, settings
 
 from bridge.flow import Account
@@ -68,3 +69,26 @@ def logs_stay_as_they_were(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     configure(**before)
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def no_connection_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """
+    Every connection of aiokafka a test opened is closed when it ends.
+
+    Otherwise it warns when it is collected, which fails whatever test happens to run then.
+    """
+    made: list[AIOKafkaConnection] = []
+    make = AIOKafkaConnection.__init__
+
+    def note(connection: AIOKafkaConnection, *arguments: Any, **options: Any) -> None:
+        make(connection, *arguments, **options)
+        made.append(connection)
+
+    monkeypatch.setattr(AIOKafkaConnection, "__init__", note)
+    yield
+    left = [connection for connection in made if connection.connected()]
+    names = [repr(connection) for connection in left]
+    for connection in left:
+        connection._reader = None  # Said here; not once more when it is collected.
+    assert not left, f"connections to Kafka were left open: {names}"

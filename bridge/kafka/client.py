@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, UnsupportedSaslMechanismError
 from aiokafka.protocol.admin import SaslHandShakeRequest
 from pydantic import Field, field_validator
 
+from bridge.kafka.owned_connections import own_connections
 from bridge.kafka.security import Auth, default_context, sasl_kwargs
 from bridge.options import Duration, Options, TlsClient
 
@@ -105,6 +106,7 @@ def connection_kwargs(config: ClientConfig) -> dict[str, Any]:
     Raises:
         ConfigError: If TLS files cannot be used, or a library for the mechanism is missing.
     """
+    own_connections()
     sasl = config.auth.effective_sasl()
     context = config.tls.context() if config.tls is not None else default_context(sasl)
     protocol = "SSL" if context is not None else "PLAINTEXT"
