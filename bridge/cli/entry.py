@@ -23,9 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         main_of_all_verbs(words)
     else:
-        from bridge.core import start_lean
+        from bridge.core import put_off, start_lean
 
         start_lean()
+        # With the messages of all signals; most senders write protobuf.
+        put_off("bridge.wire.otlp_json")
         from bridge.cli.starting import start_guarded
 
         raise SystemExit(start_guarded(plain))

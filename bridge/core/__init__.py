@@ -45,7 +45,7 @@ from bridge.core.errors import (
     TooLarge,
     Unavailable,
 )
-from bridge.core.lean import import_without, start_lean, wants_descriptions
+from bridge.core.lean import import_without, put_off, start_lean, wants_descriptions
 from bridge.core.metrics import Counter, Histogram, Labels, Metrics
 from bridge.core.origin import NOTHING_DROPPED, Custody, Origin, Record
 from bridge.core.signal import Signal
@@ -106,6 +106,7 @@ __all__ = [
     "start_lean",
     "wants_descriptions",
     "import_without",
+    "put_off",
     "load_compiled",
     # Errors.
     "BridgeError",

@@ -8,8 +8,38 @@ A sidecar's start and its memory are what its host pays for each copy of it.
 import gc
 import importlib
 import sys
+from importlib.util import find_spec, module_from_spec
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+PUT_OFF = (
+    # Compression: only the codec that is configured, or that a sender uses, is needed.
+    "cramjam",
+    "zstandard",
+    # Regular expressions of OTTL, of sampling policies and of topics that data may choose.
+    "re2",
+    # Hints for those whose configuration is wrong.
+    "difflib",
+    # The middle of a few timestamps, after a rebalance.
+    "statistics",
+    # protobuf in Python: imported besides the compiled one, which does all the work.
+    "google.protobuf.internal.python_message",
+)
+"""
+What is imported as a module and runs only once something in it is used: 0.2 to 2 MiB each, and few
+processes need more than one or two of them.
+
+Source:
+    perf/results/2026-11-28-idle-memory.md.
+"""
+
+_PROBED = frozenset(("__path__", "__wrapped__"))
+"""What the import system and `inspect` ask of any module, and a plain module does not have."""
 
 _descriptions = True
+_lock = RLock()
+_waiting: set[str] = set()
 
 
 def start_lean() -> None:
@@ -23,11 +53,65 @@ def start_lean() -> None:
     _descriptions = False
     gc.disable()
     import_without("structlog", "rich")
+    for name in PUT_OFF:
+        put_off(name)
 
 
 def wants_descriptions() -> bool:
     """Whether config models keep the texts of their fields, which `explain` shows."""
     return _descriptions
+
+
+def put_off(name: str) -> None:
+    """
+    Let ``import`` of module *name* cost next to nothing until something in it is used.
+
+    Only ``import name`` and ``from package import name`` profit: ``from name import something``
+    uses it at once. Nothing happens if it is imported already; if it is not installed, its
+    importer learns that as ever.
+    """
+    if name in sys.modules:
+        return
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:
+        return
+    if spec is None or spec.loader is None:
+        return
+    module = sys.modules[name] = module_from_spec(spec)
+    module.__class__ = _Later
+    _waiting.add(name)
+    package, _, own_name = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], own_name, module)
+
+
+class _Later(ModuleType):
+    """
+    A module whose code runs when it is first asked for something; from then on a plain module.
+
+    `importlib.util.LazyLoader` does not do here: before Python 3.12 the ``import`` statement itself
+    asks it for its specification, and so runs it.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _PROBED:
+            with _lock:
+                # What its own code asks for while it runs is there, or is missing.
+                if self.__name__ in _waiting:
+                    self._run()
+        return ModuleType.__getattribute__(self, name)
+
+    def _run(self) -> None:
+        spec = self.__spec__
+        assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - `put_off` saw both
+        _waiting.discard(spec.name)
+        try:
+            spec.loader.exec_module(self)
+        except BaseException:
+            _waiting.add(spec.name)
+            raise
+        self.__class__ = ModuleType  # type: ignore[assignment]  # It has what it needs.
 
 
 def import_without(name: str, left_out: str) -> None:

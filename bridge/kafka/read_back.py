@@ -7,10 +7,10 @@ unfinished one are read as context (design, section 9 rule 3).
 """
 
 import asyncio
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median_low
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -94,7 +94,7 @@ def target_ms(each: Unfinished, stamps: Sequence[int], now_ms: int) -> int:
     Their median counts, and nothing beyond now: a producer that is hours behind does not have hours
     read back, and one that is hours ahead does not hide what is needed.
     """
-    at_ms = min(median_low(stamps), now_ms) if stamps else now_ms
+    at_ms = min(statistics.median_low(stamps), now_ms) if stamps else now_ms
     return max(0, at_ms - round(each.read_back_s * 1000))
 
 

@@ -1,22 +1,19 @@
 """Prometheus text from the figures of a process."""
 
 import math
-from collections.abc import Callable, Iterator
-
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import (
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-    UnknownMetricFamily,
-)
-from prometheus_client.registry import Collector
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bridge.core import Counter, Histogram
-from bridge.telemetry.registry import Family, MetricRegistry
+from bridge.telemetry.registry import Family, Figure, MetricRegistry
 from bridge.telemetry.table import Kind
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_Label = tuple[str, str]
+
+_NO_PART_OF_A_NAME = re.compile(r"[^a-zA-Z0-9_:]|^[0-9]")
+_NO_PART_OF_A_LABEL = re.compile(r"[^a-zA-Z0-9_]|^[0-9]")
 
 
 def render(metrics: MetricRegistry) -> bytes:
@@ -25,11 +22,17 @@ def render(metrics: MetricRegistry) -> bytes:
 
     Counters carry no ``_total``: a Collector with its default reader shows
     ``otelcol_receiver_accepted_spans``, and dashboards ask for that name. A gauge whose reader
-    fails is left out; a scrape never fails for one figure.
+    fails is left out; a scrape never fails for one figure. Every series of a metric carries all of
+    the metric's labels, empty where it has none of its own. A character that no name may hold, as a
+    plugin could use it, is shown as an underscore.
+
+    Source:
+        Prometheus, "Exposition formats", text-based format; bridge/adr/0026-own-exposition.md.
     """
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Bridge(metrics))
-    return _as_counters(generate_latest(registry), metrics)
+    lines: list[str] = []
+    for family in metrics.families():
+        lines += _family(family)
+    return "".join(lines).encode()
 
 
 def read_gauge(figure: Callable[[], float]) -> float | None:
@@ -40,53 +43,57 @@ def read_gauge(figure: Callable[[], float]) -> float | None:
         return None
 
 
-class _Bridge(Collector):
-    def __init__(self, metrics: MetricRegistry) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterator[Metric]:
-        for family in self._metrics.families():
-            yield _metric(family)
-
-
-def _metric(family: Family) -> Metric:
+def _family(family: Family) -> Iterator[str]:
     spec = family.spec
-    names = sorted({name for series in family.series for name, _ in series})
+    name = _NO_PART_OF_A_NAME.sub("_", spec.name)
+    meaning = spec.meaning.replace("\\", r"\\").replace("\n", r"\n")
+    yield f"# HELP {name} {meaning}\n"
+    yield f"# TYPE {name} {spec.kind.value}\n"
+    labels = sorted({label for series in family.series for label, _ in series})
+    # To Prometheus a series without a label is the one that has it empty: the last counts.
     shown = {
-        tuple(dict(series).get(name, "") for name in names): figure
+        tuple(dict(series).get(label, "") for label in labels): figure
         for series, figure in family.series.items()
     }
-    if spec.kind is Kind.HISTOGRAM:
-        histogram = HistogramMetricFamily(spec.name, spec.meaning, labels=names)
-        for values, figure in shown.items():
-            assert isinstance(figure, Histogram)  # noqa: S101 - the family holds one kind
-            histogram.add_metric(values, _buckets(figure), figure.sum)
-        return histogram
-    flat: Metric
-    if spec.kind is Kind.COUNTER:
-        # prometheus-client insists on `_total` for its counter family; the type is set below.
-        flat = UnknownMetricFamily(spec.name, spec.meaning, labels=names)
-    else:
-        flat = GaugeMetricFamily(spec.name, spec.meaning, labels=names)
     for values, figure in shown.items():
-        assert not isinstance(figure, Histogram)  # noqa: S101 - the family holds one kind
-        value = figure.value if isinstance(figure, Counter) else read_gauge(figure)
-        if value is not None:
-            flat.add_metric(values, value)
-    return flat
+        pairs = list(zip(labels, values, strict=True))
+        if spec.kind is Kind.HISTOGRAM:
+            assert isinstance(figure, Histogram)  # noqa: S101 - the family holds one kind
+            yield from _histogram(name, pairs, figure)
+        else:
+            yield from _number(name, pairs, figure)
 
 
-def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
-    total, rows = 0, []
+def _number(name: str, labels: Sequence[_Label], figure: Figure) -> Iterator[str]:
+    assert not isinstance(figure, Histogram)  # noqa: S101 - the family holds one kind
+    value = figure.value if isinstance(figure, Counter) else read_gauge(figure)
+    if value is not None:
+        yield _line(name, labels, value)
+
+
+def _histogram(name: str, labels: Sequence[_Label], histogram: Histogram) -> Iterator[str]:
+    total = 0
     for bound, count in zip((*histogram.bounds, math.inf), histogram.counts, strict=True):
         total += count
-        rows.append(("+Inf" if bound == math.inf else repr(float(bound)), float(total)))
-    return rows
+        yield _line(f"{name}_bucket", sorted((*labels, ("le", _value(bound)))), total)
+    yield _line(f"{name}_count", labels, total)
+    yield _line(f"{name}_sum", labels, histogram.sum)
 
 
-def _as_counters(text: bytes, metrics: MetricRegistry) -> bytes:
-    for family in metrics.families():
-        if family.spec.kind is Kind.COUNTER:
-            name = family.spec.name.encode()
-            text = text.replace(b"# TYPE %s untyped\n" % name, b"# TYPE %s counter\n" % name, 1)
-    return text
+def _line(name: str, labels: Iterable[_Label], value: float) -> str:
+    shown = ",".join(
+        f'{_NO_PART_OF_A_LABEL.sub("_", label)}="{_escaped(text)}"' for label, text in labels
+    )
+    return f"{name}{{{shown}}} {_value(value)}\n" if shown else f"{name} {_value(value)}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _value(value: float) -> str:
+    """A number as Go reads it: Python's own form, but for what is no finite number."""
+    number = float(value)
+    if math.isfinite(number):
+        return repr(number)
+    return "NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"

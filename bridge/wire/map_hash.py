@@ -2,13 +2,15 @@
 
 import struct
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import xxhash
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from bridge.core import Malformed
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 # One byte before each kind of value, so that 7, 7.0 and "7" differ.
 _EMPTY, _BYTES, _STRING = b"\xf5", b"\xf6", b"\xf7"
@@ -32,6 +34,9 @@ def resource_key(resource: bytes) -> bytes:
     Source:
         The Collector's ``pdatautil.MapHash``; tests/vectors holds its answers.
     """
+    # Traces have no such key; where only traces flow the messages are not needed.
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
     try:
         attributes = Resource.FromString(resource).attributes
     except DecodeError as error:
@@ -45,14 +50,14 @@ def resource_key(resource: bytes) -> bytes:
     return struct.pack("<QQ", low, high)
 
 
-def _write_pairs(out: bytearray, pairs: Iterable[KeyValue]) -> None:
+def _write_pairs(out: bytearray, pairs: "Iterable[KeyValue]") -> None:
     for pair in sorted(pairs, key=lambda pair: pair.key.encode()):
         out += _KEY
         out += pair.key.encode()
         _write_value(out, pair.value)
 
 
-def _write_value(out: bytearray, value: AnyValue) -> None:
+def _write_value(out: bytearray, value: "AnyValue") -> None:
     kind = value.WhichOneof("value")
     if kind == "string_value":
         out += _STRING + value.string_value.encode()

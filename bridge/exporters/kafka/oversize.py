@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from bridge.core import Malformed, Signal
 from bridge.exporters.kafka.encodings import Encode, Encoded
@@ -94,6 +93,9 @@ def _halve(
 
 
 def _service(resource: bytes) -> str:
+    # Few need it: the messages stay out of a process that never looks into a resource.
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
     try:
         attributes = Resource.FromString(resource).attributes
     except DecodeError:

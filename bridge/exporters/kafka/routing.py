@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import re2
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from bridge.core import Batch, Malformed, Metadata, Signal
 from bridge.exporters.kafka.config import KafkaExporterConfig, SignalOptions
@@ -127,6 +126,9 @@ class Router:
         return ""
 
     def _read_topic(self, resource: bytes) -> str:
+        # Few need it: the messages stay out of a process that never looks into a resource.
+        from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
         try:
             attributes = Resource.FromString(resource).attributes
         except DecodeError as error:

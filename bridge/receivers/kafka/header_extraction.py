@@ -1,23 +1,12 @@
 """``header_extraction``: record headers as resource attributes."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bridge.core import Malformed, Signal
 from bridge.wire import Allowance
-
-_REQUESTS: Final[dict[Signal, tuple[type[Any], str]]] = {
-    Signal.TRACES: (ExportTraceServiceRequest, "resource_spans"),
-    Signal.METRICS: (ExportMetricsServiceRequest, "resource_metrics"),
-    Signal.LOGS: (ExportLogsServiceRequest, "resource_logs"),
-}
 
 
 class HeaderAttributes:
@@ -28,7 +17,7 @@ class HeaderAttributes:
     """
 
     def __init__(self, signal: Signal, names: Sequence[str]) -> None:
-        self._request, self._field = _REQUESTS[signal]
+        self._request, self._field = _request_of(signal)
         self._names = tuple(dict.fromkeys(names))
 
     def add(self, body: bytes, headers: Sequence[tuple[str, bytes | None]]) -> bytes:
@@ -57,6 +46,21 @@ class HeaderAttributes:
                 _put(group.resource.attributes, f"kafka.header.{name}", text)
         encoded: bytes = request.SerializeToString()
         return encoded
+
+
+def _request_of(signal: Signal) -> tuple[type[Any], str]:
+    """The message of *signal* and its field of groups, imported only where headers are wanted."""
+    if signal is Signal.TRACES:
+        from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+
+        return trace_service_pb2.ExportTraceServiceRequest, "resource_spans"
+    if signal is Signal.METRICS:
+        from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+
+        return metrics_service_pb2.ExportMetricsServiceRequest, "resource_metrics"
+    from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+
+    return logs_service_pb2.ExportLogsServiceRequest, "resource_logs"
 
 
 def _put(attributes: Any, key: str, text: str) -> None:

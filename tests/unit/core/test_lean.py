@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from bridge.core import lean
+from bridge.core import lean, put_off
 
 
 def _answer(program: str) -> str:
@@ -56,3 +57,83 @@ def test_import_without_hides_only_while_it_imports(monkeypatch: pytest.MonkeyPa
         lean.import_without("no_such_module_anywhere", "this")
 
     assert "this" not in sys.modules
+
+
+def test_put_off_module_runs_when_something_in_it_is_used() -> None:
+    """Importing it does nothing yet; afterwards it is a module like any other."""
+    told = _answer(
+        "import sys; from bridge.core import put_off; put_off('this');"
+        "import this; early = type(this).__name__;"
+        "from importlib import import_module; assert import_module('this') is this;"
+        "print(early, this.d['a'], type(this).__name__, this is sys.modules['this'])"
+    )
+
+    assert told.splitlines()[-1] == "_Later n module True"
+    assert told.startswith("The Zen of Python")
+
+
+def test_put_off_module_of_a_package_is_found_in_the_package() -> None:
+    """Also by `from package import module`, and its own imports of itself work."""
+    told = _answer(
+        "import sys; from bridge.core import put_off; put_off('json.decoder'); import json.tool;"
+        "put_off('xml.dom.minidom'); from xml.dom import minidom;"
+        "early = type(minidom).__name__; minidom.parseString('<a/>');"
+        "print(early, type(minidom).__name__)"
+    )
+
+    assert told == "_Later module"
+
+
+def test_put_off_module_tells_what_it_lacks() -> None:
+    """As an AttributeError, before and after it has run; a failing import can be tried again."""
+    told = _answer(
+        "from bridge.core import put_off; put_off('colorsys'); import colorsys;"
+        "print(hasattr(colorsys, '__path__'), hasattr(colorsys, 'nothing'), colorsys.ONE_THIRD < 1)"
+    )
+
+    assert told == "False False True"
+
+
+def test_put_off_module_that_fails_is_tried_again(tmp_path: Path) -> None:
+    """Its error reaches whoever uses it, each time."""
+    (tmp_path / "moody.py").write_text("import json.nothing\n")
+    told = _answer(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r});"
+        "from bridge.core import put_off; put_off('moody'); import moody\n"
+        "for _ in range(2):\n"
+        "    try: moody.mood\n"
+        "    except ModuleNotFoundError as error: print(error.name)\n"
+    )
+
+    assert told.split() == ["json.nothing", "json.nothing"]
+
+
+def test_put_off_leaves_missing_and_imported_modules_alone() -> None:
+    """Their importer learns of the one as ever, and somebody uses the other."""
+    put_off("no_such_module_anywhere")
+    put_off("no_such_package_anywhere.module")
+    put_off("json")
+
+    assert "no_such_module_anywhere" not in sys.modules
+    assert type(sys.modules["json"]) is type(sys)
+
+
+def test_put_off_module_runs_once_for_all_threads(tmp_path: Path) -> None:
+    """Whoever comes while it runs waits, and finds everything in it."""
+    (tmp_path / "slow.py").write_text(
+        "import threading\n"
+        "class Meeting:\n"
+        "    runs = getattr(threading, 'runs', 0) + 1\n"
+        "threading.runs = Meeting.runs\n"
+        "threading.Event().wait(0.05)\n"
+        "last = Meeting.runs\n"
+    )
+    told = _answer(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r});"
+        "from concurrent.futures import ThreadPoolExecutor;"
+        "from bridge.core import put_off; put_off('slow'); import slow\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    print(*pool.map(lambda _: slow.last, range(8)))\n"
+    )
+
+    assert told.split() == ["1"] * 8
