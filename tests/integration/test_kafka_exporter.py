@@ -167,6 +167,22 @@ async def test_gap_in_the_sequence_is_mended_by_a_new_producer(kafka: Kafka, sta
     assert len(await ids_in(kafka, topic)) == 3
 
 
+async def test_senders_who_all_wait_do_not_wait_for_the_linger(kafka: Kafka, start: Start) -> None:
+    """Eight who send again when they are answered: a record for all of them each time, at once."""
+    topic = await kafka.create_topic(partitions=1)
+    running = await start(kafka.bootstrap, traces={"topic": topic}, producer={"linger": "60s"})
+
+    async def sender(number: int) -> None:
+        for seed in range(4):
+            await running.deliver(trace_request(seed=100 * number + seed))
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(sender(number) for number in range(8)))
+
+    assert len(set(await ids_in(kafka, topic))) == 32
+    assert len(await kafka.read_all(topic)) == 4
+
+
 async def test_dead_sender_task_is_replaced_while_batches_wait(kafka: Kafka, start: Start) -> None:
     """Without its sender aiokafka would let everyone wait for ever."""
     topic = await kafka.create_topic(partitions=3)

@@ -59,7 +59,11 @@ class ProducerOptions(Options):
     """Let brokers create missing topics, with their default number of partitions."""
 
     linger: Duration = Field(default=0.01, ge=0)
-    """Seconds that a request waits for others to share records and batches with."""
+    """
+    Seconds, at most, that a request waits for others to share records and batches with. It waits no
+    longer than until as many wait as did at one time within the last second or two: then every
+    sender that was seen waits for its answer, and none is left who could send another request.
+    """
 
     packing: Packing = "partition"
     """

@@ -24,6 +24,7 @@ from bridge.core import (
     Status,
     Unavailable,
 )
+from bridge.exporters.kafka.callers import Callers
 from bridge.exporters.kafka.config import KafkaExporterConfig
 from bridge.exporters.kafka.delivery import Delivery
 from bridge.exporters.kafka.figures import Figures
@@ -109,10 +110,12 @@ class KafkaExporter:
         self._putting = Putting(
             self._flusher, self._figures, layouts, producer.max_message_bytes, chosen
         )
+        self._callers = Callers()
         self._gathering = Gathering(
             layouts,
             Placing(config, self._choose_partition),
             self._putting,
+            self._callers,
             linger_s=producer.linger,
             requests_max=producer.flush_max_messages,
         )
@@ -172,6 +175,7 @@ class KafkaExporter:
         except Overloaded:
             self._figures.failed[batch.signal].value += batch.items
             raise
+        self._callers.came()
         try:
             ticket = self._put_at_once(batch) or await self._put(batch)
             try:
@@ -183,6 +187,7 @@ class KafkaExporter:
             self._figures.failed[batch.signal].value += batch.items
             raise _with_hint(error) from error.__cause__
         finally:
+            self._callers.left()
             self._flusher.release(body_bytes)
         self._figures.sent[batch.signal].value += batch.items - receipt.rejected_items
         return receipt
@@ -201,6 +206,7 @@ class KafkaExporter:
         except Overloaded:
             self._figures.failed[batch.signal].value += batch.items
             raise
+        self._callers.came()
         delivery = Delivery(self, batch, settle)
         self._gather(delivery, found, batch)
         return delivery
@@ -212,6 +218,7 @@ class KafkaExporter:
     def ended(self, delivery: Delivery, outcome: Outcome) -> Outcome:
         """Clear up after a delivery that `begin_delivery` began."""
         batch = delivery.batch
+        self._callers.left()
         if outcome is ACCEPTED:
             self._expiry.forget(delivery)
             delivery.live = False
@@ -247,6 +254,7 @@ class KafkaExporter:
         self._expiry.watch(ticket)
         self._gathering.add(*where, ticket, batch.body, batch.items)
         ticket.seal()
+        self._gathering.whole()
 
     async def _put(self, batch: Batch) -> Ticket:
         if (trouble := self._producer.trouble) is not None:
@@ -269,6 +277,7 @@ class KafkaExporter:
             items = batch.items if len(parts) == 1 else count_items(batch.signal, body)
             self._gathering.add(route, topic, ticket, body, items)
         ticket.seal()
+        self._gathering.whole()
         return ticket
 
     def _leave(self, ticket: Ticket, signal: Signal) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from bridge.core import DeliveryError, Permanent, Signal, Unavailable
+from bridge.exporters.kafka.callers import Callers
 from bridge.exporters.kafka.encodings import Encoded
 from bridge.exporters.kafka.layout import (
     PACKING_HEADER,
@@ -41,7 +42,8 @@ class Gathering:
     """
     Holds the requests of each route for `linger_s`, so that they share a split and a batch.
 
-    Each request is on its ticket from `add` on, and its ticket is sealed once per `add`.
+    Each request is on its ticket from `add` on, and its ticket is sealed once per `add`. Waiting
+    ends early when all of *callers* that were seen of late are gathered: see `Callers`.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Gathering:
         layouts: dict[Signal, Layout],
         placing: Placing,
         putting: Putting,
+        callers: Callers,
         *,
         linger_s: float,
         requests_max: int,
@@ -56,12 +59,16 @@ class Gathering:
         self._layouts = layouts
         self._placing = placing
         self._putting = putting
+        self._callers = callers
         self._linger_s = linger_s
         self._requests_max = requests_max
-        # What changes: what is being gathered, and the group found last, since hashing a route
-        # costs as much as all the rest of `add`.
+        # What changes: what is being gathered, the group found last, since hashing a route costs
+        # as much as all the rest of `add`, how many requests are gathered whole, and whether we
+        # look at the end of this turn of the loop if those are all.
         self._groups: dict[Route, _Group] = {}
         self._latest: tuple[Route, _Group] | None = None
+        self._whole = 0
+        self._looking = False
 
     def add(self, route: Route, topic: Topic, ticket: Ticket, body: bytes, items: int) -> None:
         """Gather one request; *ticket* is closed for it when its entries were put."""
@@ -77,6 +84,14 @@ class Gathering:
         if full or (self._requests_max and len(group.requests) >= self._requests_max):
             self._flush(route)
 
+    def whole(self) -> None:
+        """Hear that a request was added with all its parts: it may be the last to wait for."""
+        self._whole += 1
+        if self._whole >= self._callers.expected and not self._looking:
+            # Whoever sent it may have sent more, which is read in this turn too.
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self._look)
+
     def topic(self, route: Route) -> Topic | None:
         """The topic of what was gathered last, if it was for *route* and is not put yet."""
         latest = self._latest
@@ -87,11 +102,19 @@ class Gathering:
         for route in list(self._groups):
             self._flush(route)
 
+    def _look(self) -> None:
+        self._looking = False
+        if self._whole >= self._callers.expected:
+            self.flush()
+
     def _group(self, route: Route, topic: Topic) -> _Group:
         group = self._groups.get(route)
         if group is None:
+            loop = asyncio.get_running_loop()
+            if not self._groups:
+                self._callers.look(loop.time())
             group = self._groups[route] = _Group(topic)
-            group.timer = asyncio.get_running_loop().call_later(self._linger_s, self._flush, route)
+            group.timer = loop.call_later(self._linger_s, self._flush, route)
         self._latest = route, group
         return group
 
@@ -100,6 +123,8 @@ class Gathering:
         group = self._groups.pop(route, None)
         if group is None:
             return
+        # Too few rather than too many, where one request has parts in several groups.
+        self._whole = max(0, self._whole - len(group.requests)) if self._groups else 0
         if group.timer is not None:
             group.timer.cancel()
         requests = [request for request in group.requests if request[0].live]

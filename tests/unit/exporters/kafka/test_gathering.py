@@ -8,6 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from bridge.core import Malformed, Overloaded, Signal, TooLarge, Unavailable
 from bridge.exporters.kafka import KafkaExporterConfig
+from bridge.exporters.kafka.callers import Callers
 from bridge.exporters.kafka.figures import Figures
 from bridge.exporters.kafka.gathering import Gathering
 from bridge.exporters.kafka.layout import Placing, layout_of
@@ -41,14 +42,18 @@ def gather(
     linger_s: float = 60.0,
     requests_max: int = 0,
     config: KafkaExporterConfig | None = None,
+    callers: Callers | None = None,
 ) -> Gathering:
     """A gathering, of the default configuration unless another is given."""
+    callers = callers or Callers()
     config = config or KafkaExporterConfig()
     layouts = {signal: layout_of(config, signal) for signal in Signal}
     placing = Placing(config, lambda _, count: 0)
     figures = Figures(make_settings("kafka"), "none", "")
     putting = Putting(cast("Any", flusher), figures, layouts, 1_000_000, None)
-    return Gathering(layouts, placing, putting, linger_s=linger_s, requests_max=requests_max)
+    return Gathering(
+        layouts, placing, putting, callers, linger_s=linger_s, requests_max=requests_max
+    )
 
 
 def add(gathering: Gathering, body: bytes, items: int) -> Ticket:
@@ -72,6 +77,71 @@ async def test_requests_wait_for_the_linger_and_are_put_together() -> None:
         await ticket.wait()
 
     assert sum(flusher.put_items) == 40
+
+
+def call(gathering: Gathering, callers: Callers) -> None:
+    """A sender sends a request of one span, and waits."""
+    callers.came()
+    made = trace_request()
+    add(gathering, made.body, made.items)
+    gathering.whole()
+
+
+async def test_linger_ends_when_everyone_waits() -> None:
+    """The last of three senders seen is the last to wait for; a turn later all are put."""
+    callers, flusher = Callers(), Recorder()
+    gathering = gather(flusher, callers=callers)
+    for _ in range(3):
+        call(gathering, callers)
+    assert flusher.put_items == []  # More of them may have been read in this turn.
+    await asyncio.sleep(0)
+    assert sum(flusher.put_items) == 3
+
+    for _ in range(3):
+        callers.left()
+    for _ in range(2):
+        call(gathering, callers)
+        await asyncio.sleep(0)
+    assert sum(flusher.put_items) == 3
+    call(gathering, callers)
+    await asyncio.sleep(0)
+    assert sum(flusher.put_items) == 6
+
+
+async def test_linger_lasts_while_answers_are_awaited() -> None:
+    """Whoever waits for what is under way sends again when it has the answer."""
+    callers, flusher = Callers(), Recorder()
+    gathering = gather(flusher, callers=callers)
+    call(gathering, callers)
+    await asyncio.sleep(0)
+    assert sum(flusher.put_items) == 1
+    call(gathering, callers)
+    await asyncio.sleep(0)
+    assert sum(flusher.put_items) == 1
+
+    callers.left()
+    call(gathering, callers)
+    await asyncio.sleep(0)
+    assert sum(flusher.put_items) == 3
+
+
+async def test_request_of_two_routes_counts_once() -> None:
+    """Two parts are not two senders: the second sender is still to come."""
+    callers, flusher = Callers(), Recorder()
+    gathering = gather(flusher, callers=callers)
+    callers.came()
+    callers.came()
+    callers.left()
+    callers.came()
+    made = trace_request()
+    ticket = Ticket(None, lambda _: None)
+    for route in (ROUTE, Route(Signal.TRACES, "other", ())):
+        gathering.add(route, TOPIC, ticket, made.body, 1)
+    ticket.seal()
+    gathering.whole()
+    await asyncio.sleep(0)
+
+    assert flusher.put_items == []
 
 
 async def test_number_of_requests_ends_the_linger_early() -> None:
