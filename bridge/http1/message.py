@@ -14,7 +14,7 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Response:
     """An answer as the bytes that go out, made once and used for any number of requests."""
 
-    __slots__ = ("body", "head", "status")
+    __slots__ = ("_rendered", "body", "head", "status")
 
     def __init__(self, status: int, fields: Iterable[Field] = (), body: bytes = b"") -> None:
         self.status = status
@@ -24,12 +24,14 @@ class Response:
         if status != HTTPStatus.NO_CONTENT:
             lines.append(b"content-length: " + str(len(body)).encode("ascii"))
         self.head = b"\r\n".join(lines) + b"\r\n"
+        self._rendered = ("", b"")
 
     def with_fields(self, fields: Iterable[Field]) -> "Response":
         """The same answer with more fields."""
         response = Response.__new__(Response)
         response.status = self.status
         response.body = self.body
+        response._rendered = ("", b"")
         response.head = self.head + b"".join(
             name + b": " + value + b"\r\n" for name, value in fields
         )
@@ -48,13 +50,23 @@ class Response:
             parts.append(self.body)
         return b"".join(parts)
 
+    def render_plainly(self, date: str) -> bytes:
+        """As `render` for a POST of HTTP/1.1 that keeps its connection; made once for each date."""
+        of_date, rendered = self._rendered
+        if of_date != date:
+            day = date.encode("ascii")
+            rendered = b"".join((self.head, b"date: ", day, b"\r\n\r\n", self.body))
+            self._rendered = (date, rendered)
+        return rendered
+
 
 class Head:
     """
     The head of a request. Shared by all requests of a connection that sent the same one.
 
     `fields` have lower-case names and lack ``content-length``. `note` belongs to the handler: what
-    it worked out of this head once.
+    it worked out of this head once. `plain` is the handler's as well: whether it has nothing to say
+    to a request of this head but how long its body may be.
     """
 
     __slots__ = (
@@ -65,6 +77,7 @@ class Head:
         "keep_alive",
         "method",
         "note",
+        "plain",
         "target",
     )
 
@@ -79,6 +92,7 @@ class Head:
         self.keep_alive = b"keep-alive" in tokens if self.http_1_0 else b"close" not in tokens
         self.chunked = b"chunked" in (self.get(b"transfer-encoding") or b"").lower()
         self.note: object = None
+        self.plain = False
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of the field *name*, or `None`."""

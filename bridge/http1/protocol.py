@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from bridge.core import Pending
+from bridge.http1.gate import Gate
 from bridge.http1.limits import Http1Limits
 from bridge.http1.message import Request, Response
-from bridge.http1.state import ConnectionState, Gate
+from bridge.http1.state import ConnectionState
+from bridge.http1.whole_request import Lane, WholeRequest
 from bridge.http2 import Server
 
 
@@ -49,13 +51,21 @@ class Handler(Gate, Protocol):
 
 
 class Http1Protocol(asyncio.Protocol):
-    """One connection. An exception in it ends it and nothing else."""
+    """
+    One connection. An exception in it ends it and nothing else.
 
-    def __init__(self, server: Server, handler: Handler, limits: Http1Limits) -> None:
+    Args:
+        lane: Takes what arrives whole, together with what arrives on other connections.
+    """
+
+    def __init__(
+        self, server: Server, handler: Handler, limits: Http1Limits, lane: Lane | None = None
+    ) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
         self._server = server
         self._handler = handler
         self._limits = limits
+        self._lane = lane
         self._loop = asyncio.get_running_loop()
         self._state = ConnectionState(handler, limits, server.now)
         self._transport: asyncio.Transport | None = None
@@ -83,13 +93,13 @@ class Http1Protocol(asyncio.Protocol):
         try:
             state = self._state
             state.now = self._server.now
+            if self._lane is not None and state.take_whole(data, self._lane, self):
+                return
             state.date = self._server.date
             state.receive(data)
             self._proceed()
-        except Exception:  # a fault here must end this connection only
-            self._server.log.exception("connection_failed")
-            self._close_reason = "failure"
-            self.abort()
+        except Exception as fault:  # noqa: BLE001 - it must end this connection only
+            self._end_failed(fault)
 
     def pause_writing(self) -> None:
         """The peer does not read: take nothing more from it."""
@@ -120,6 +130,9 @@ class Http1Protocol(asyncio.Protocol):
     def tick(self, now: float) -> None:
         """Look at every timeout of this connection."""
         state, timeouts = self._state, self._server.timeouts
+        if self._lane is not None:
+            # What has ended is answered as it ended, whatever the clock says.
+            self._lane.answer()
         state.now, state.date = now, self._server.date
         if self._write_blocked_at is not None and now - self._write_blocked_at >= timeouts.write_s:
             self._close("write_timeout")
@@ -154,6 +167,39 @@ class Http1Protocol(asyncio.Protocol):
         """Close at once."""
         if self._transport is not None:
             self._transport.abort()
+
+    def begin(self, request: WholeRequest) -> None:
+        """Begin *request* by itself."""
+        try:
+            self._begin(request)
+        except Exception as fault:  # noqa: BLE001 - it must end this connection only
+            self._end_failed(fault)
+
+    def answer(self, request: WholeRequest, response: Response) -> None:
+        """Write *response* now, if *request* is the only one and still waits."""
+        state, transport = self._state, self._transport
+        queue = state.queue
+        if not queue or queue[0] is not request or transport is None or transport.is_closing():
+            return  # It was given up, or answered by its deadline.
+        if len(queue) > 1 or state.draining or state.closing or state.out:
+            self._answer(request, response)
+            return
+        queue.popleft()
+        server = self._server
+        self._idle_since = server.now
+        try:
+            transport.write(response.render_plainly(server.date))
+        except Exception as fault:  # noqa: BLE001 - it must end this connection only
+            self._end_failed(fault)
+
+    def log_fault(self, fault: Exception) -> None:
+        """Say what went wrong with a request."""
+        self._server.log.exception("request_failed", exc_info=fault)
+
+    def _end_failed(self, fault: Exception) -> None:
+        self._server.log.exception("connection_failed", exc_info=fault)
+        self._close_reason = "failure"
+        self.abort()
 
     def _proceed(self) -> None:
         state = self._state
@@ -197,10 +243,8 @@ class Http1Protocol(asyncio.Protocol):
             self._idle_since = self._server.now
             self._state.respond(request, response)
             self._proceed()
-        except Exception:
-            self._server.log.exception("connection_failed")
-            self._close_reason = "failure"
-            self.abort()
+        except Exception as fault:  # noqa: BLE001 - it must end this connection only
+            self._end_failed(fault)
 
     async def _serve(self, request: Request) -> None:
         handler = self._handler

@@ -6,12 +6,15 @@ ours. Nothing here waits, reads a clock or touches a socket; `protocol` does.
 """
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
 import httptools
 
+from bridge.http1.gate import Gate
+from bridge.http1.known_heads import KnownHeads
 from bridge.http1.limits import Http1Limits
 from bridge.http1.message import CONTINUE, Head, Request, Response
+from bridge.http1.whole_request import Connection, Lane
 from bridge.http2 import PREFACE, ErrorCode, Field, goaway, settings
 
 _HTTP2_ANSWER: Final = settings({}) + goaway(
@@ -24,28 +27,6 @@ _CHUNK_OVERHEAD_PER_BYTE: Final = 8
 _LINE_FRAME_BYTES: Final = len(b"  HTTP/1.1\r\n\r\n")
 _FIELD_FRAME_BYTES: Final = len(b": \r\n")
 """A chunk of one byte takes five more; whoever sends worse wants to keep us busy."""
-
-
-class Gate(Protocol):
-    """The handler's say before bodies are buffered. Synchronous: it decides, it does not wait."""
-
-    @property
-    def bad_request(self) -> Response:
-        """The answer to what is no HTTP/1 request."""
-        ...
-
-    @property
-    def head_too_large(self) -> Response:
-        """The answer to a head over its limits."""
-        ...
-
-    def admit(self, request: Request) -> Response | None:
-        """Judge a request by its head and charge its `content_length`, or refuse it."""
-        ...
-
-    def admit_more(self, request: Request, more_bytes: int) -> Response | None:
-        """Charge the next bytes of a body that did not declare its length, or refuse it."""
-        ...
 
 
 class ConnectionState:
@@ -90,6 +71,9 @@ class ConnectionState:
         self._raw_left_bytes = 0
         self._request: Request | None = None
         self._heads: dict[tuple[object, ...], Head] = {}
+        self._known = KnownHeads(limits)
+        self._head_at: tuple[bytes, int] | None = None
+        self._repeated = False
         self._first = True
         self._broken = False
 
@@ -118,22 +102,30 @@ class ConnectionState:
             self._first = False
             if self._is_foreign(data):
                 return
-        if self._request is None and len(data) <= self._limits.head_bytes_max:
-            rest = self._feed(data)
-            if rest is None:
-                return
-            data = rest
-        view = memoryview(data)
-        while view and self._parsing():
+        position = 0
+        while position < len(data) and self._parsing():
             if self._raw_left_bytes:
-                view = self._take_raw(view)
-                continue
-            # A head is fed in portions, so that the parser never holds more than its limit.
-            portion = view[: self._limits.head_bytes_max] if self._request is None else view
-            view = view[len(portion) :]
-            unread = self._feed(portion)
-            if unread is not None:
-                view = memoryview(unread + bytes(view))
+                position = self._take_raw(data, position)
+            elif self._request is None and not self._in_head:
+                position = self._open_known(data, position) or self._parse(data, position)
+            else:
+                position = self._parse(data, position)
+
+    def take_whole(self, data: bytes, lane: Lane, connection: Connection) -> bool:
+        """Take *data* if it is one request, with nothing before it, that *lane* takes."""
+        if self.queue or self._in_head or self.closing or self._broken or self.draining:
+            return False
+        found = self._known.find(data)
+        if found is None:
+            return False
+        head, length, body_at = found
+        if body_at + length != len(data):
+            return False
+        request = lane.take(head, data, body_at, self.now, connection)
+        if request is None:
+            return False
+        self.queue.append(request)
+        return True
 
     def respond(self, request: Request, response: Response) -> None:
         """Answer *request*; without effect if it has an answer."""
@@ -193,6 +185,8 @@ class ConnectionState:
         if self._broken:
             return
         self._in_head = False
+        # Only the first head of a portion is where the portion begins.
+        head_at, self._head_at = self._head_at, None
         self._head_bytes = self._body_fed_bytes = 0
         too_large = not self._head_fits and self._head_size() > self._limits.head_bytes_max
         head, length = self._read_head()
@@ -211,6 +205,8 @@ class ConnectionState:
                 self._refuse(request, self._gate.bad_request)
                 return
             self._raw_left_bytes = length
+        elif head_at is not None and self._repeated:
+            self._known.learn(*head_at, head, length)
         refusal = self._gate.admit(request)
         if refusal is not None:
             self._refuse(request, refusal)
@@ -255,6 +251,7 @@ class ConnectionState:
         method, version = parser.get_method(), parser.get_http_version()
         key = (method, version, self._url, *self._fields)
         head = self._heads.get(key)
+        self._repeated = head is not None
         if head is None:
             head = Head(method, self._url, self._fields, version)
             if len(self._heads) >= self._limits.cached_heads_max:
@@ -263,10 +260,40 @@ class ConnectionState:
         # The parser has checked that it is a number, and the only one.
         return head, int(lengths[0][1]) if lengths else 0
 
+    def _open_known(self, data: bytes, position: int) -> int:
+        """Where the body begins of a request whose head came before; 0 if none is at *position*."""
+        found = self._known.find(data, position)
+        if found is None or (self.queue and not self.queue[-1].keep_alive):
+            # Nothing may follow the last request of a connection: the parser says so.
+            return 0
+        head, length, body_at = found
+        request = Request(head, length, self.now)
+        self._request = request
+        self.queue.append(request)
+        self._raw_left_bytes = length
+        refusal = self._gate.admit(request)
+        if refusal is not None:
+            self._refuse(request, refusal)
+        return body_at
+
+    def _parse(self, data: bytes, position: int) -> int:
+        """Give the parser what comes next of *data*; where it has stopped."""
+        stop = len(data)
+        if self._request is None:
+            # A head is fed in portions, so that the parser never holds more than its limit.
+            stop = min(stop, position + self._limits.head_bytes_max)
+            if not self._in_head:
+                self._head_at = (data, position)
+        whole = position == 0 and stop == len(data)
+        unread_bytes = self._feed(data if whole else memoryview(data)[position:stop])
+        self._head_at = None
+        return stop - unread_bytes
+
     def _parsing(self) -> bool:
         return not self._broken and (self.lingering or not self.closing)
 
-    def _feed(self, portion: bytes | memoryview) -> bytes | None:
+    def _feed(self, portion: bytes | memoryview) -> int:
+        """Give *portion* to the parser; how many bytes of it are not for the parser."""
         in_body, in_head = self._request is not None, self._in_head
         # A head that began and ended in a small portion is no larger than that.
         self._head_fits = not in_head and len(portion) <= self._limits.head_bytes_max
@@ -274,10 +301,11 @@ class ConnectionState:
             self._parser.feed_data(portion)
         except httptools.HttpParserUpgrade as upgrade:
             self._parser = httptools.HttpRequestParser(self)
-            return bytes(portion[upgrade.args[0] :])
+            unread_bytes: int = len(portion) - upgrade.args[0]
+            return unread_bytes
         except httptools.HttpParserError as error:
             self.fail(self._gate.bad_request, str(error))
-            return None
+            return 0
         if self._in_head:
             # What came before the head in the portion where it began belongs to other requests.
             self._head_bytes += len(portion) if in_head else 0
@@ -285,7 +313,7 @@ class ConnectionState:
                 self.fail(self._gate.head_too_large, "head too large")
         elif in_body and self._request is not None and self._request.head.chunked:
             self._check_chunk_overhead(self._request, len(portion))
-        return None
+        return 0
 
     def _check_chunk_overhead(self, request: Request, fed_bytes: int) -> None:
         self._body_fed_bytes += fed_bytes
@@ -297,13 +325,14 @@ class ConnectionState:
         if overhead_bytes > allowed_bytes:
             self.fail(self._gate.bad_request, "more chunk framing than data")
 
-    def _take_raw(self, view: memoryview) -> memoryview:
-        piece = view[: self._raw_left_bytes]
-        self.on_body(bytes(piece))
+    def _take_raw(self, data: bytes, position: int) -> int:
+        """Take what comes next of a body past the parser; where it has stopped."""
+        piece = data[position : position + self._raw_left_bytes]
+        self.on_body(piece)
         self._raw_left_bytes -= len(piece)
         if not self._raw_left_bytes:
             self._complete()
-        return view[len(piece) :]
+        return position + len(piece)
 
     def _complete(self) -> None:
         request, self._request = self._request, None

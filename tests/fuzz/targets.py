@@ -19,6 +19,7 @@ from bridge.flow import ByteBudget
 from bridge.flow.dead_letter import letter_headers, read_letter
 from bridge.flow.islands import Log, decode_islands, encode_islands
 from bridge.http1 import Http1Limits
+from bridge.http1.known_heads import KnownHeads
 from bridge.http1.state import ConnectionState as Http1State
 from bridge.http2 import GrpcHandler, Http2Limits, message_response
 from bridge.http2.state import ConnectionState as Http2State
@@ -31,6 +32,7 @@ from bridge.wire.limits import UNLIMITED
 from bridge.wire.split import split_by_partition
 from tests.unit.http1.gate import OK as HTTP1_OK
 from tests.unit.http1.gate import FakeHandler, chunked, post
+from tests.unit.http1.test_known_heads import Forgetful
 from tests.unit.http2.wire import OK, OPENING, FakeGate, data, headers
 from tests.unit.wire.nesting import PLACES, lists, maps
 from tests.unit.wire.samples import REQUESTS, flat_items, merged
@@ -115,17 +117,28 @@ def grpc_framing(text: bytes) -> None:
 
 
 def http1(text: bytes) -> None:
-    """Requests on a connection; bodies stay within their limit."""
-    handler = FakeHandler()
-    handler.limit_bytes = 1000
-    state = Http1State(handler, Http1Limits(head_bytes_max=2000), 0.0)
-    state.date = "now"
+    """Requests on a connection; bodies stay within their limit, and known heads change nothing."""
+    limits = Http1Limits(head_bytes_max=2000)
+    states = []
+    for kind in (KnownHeads, Forgetful):
+        handler = FakeHandler()
+        handler.limit_bytes = 1000
+        states.append(Http1State(handler, limits, 0.0))
+        states[-1].date = "now"
+        states[-1]._known = kind(limits)
     for piece in cut(text):
-        state.receive(piece)
-        while (request := state.next_request()) is not None:
-            assert len(request.take_body()) <= handler.limit_bytes
-            state.respond(request, HTTP1_OK)
-    state.drop_all()
+        served = []
+        for state in states:
+            state.receive(piece)
+            bodies = []
+            while (request := state.next_request()) is not None:
+                bodies.append(request.take_body())
+                state.respond(request, HTTP1_OK)
+            served.append((bodies, b"".join(state.out), state.closing, state.fault))
+        assert served[0] == served[1]
+        assert all(len(body) <= 1000 for body in served[0][0])
+    for state in states:
+        state.drop_all()
 
 
 def verdict(count: Callable[[], int | None]) -> int | str | None:
@@ -312,7 +325,14 @@ TARGETS: dict[str, Target] = {
     "grpc_framing": Target(grpc_framing, _grpc_seeds),
     "http1": Target(
         http1,
-        lambda: [b"\0" + post(b"hello"), b"\3" + chunked(b"he", b"llo"), b"\0" + post(b"a") * 3],
+        lambda: [
+            b"\0" + post(b"hello"),
+            b"\3" + chunked(b"he", b"llo"),
+            b"\0" + post(b"a") * 3,
+            # Pieces as long as a request, so that each begins a piece and its head is known.
+            bytes((len(post(b"hello")),)) + post(b"hello") * 5,
+            bytes((len(post(b"hello")) - 2,)) + post(b"hello") * 60,
+        ],
         (b"Transfer-Encoding: chunked", b"Content-Length: ", b"Expect: 100-continue", b"\r\n\r\n"),
     ),
     "split": Target(split, _split_seeds),

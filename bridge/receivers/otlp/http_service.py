@@ -42,7 +42,7 @@ _REJECTED_KEYS: Final = {
 _EXTRA_FIELDS: Final[dict[int, tuple[Field, ...]]] = {
     405: ((b"allow", b"POST"),),
 }
-_EXPIRY_GRACE_S: Final = 0.5
+EXPIRY_GRACE_S: Final = 0.5
 """After the deadline, until a request is answered over the pipeline's head."""
 
 
@@ -70,6 +70,9 @@ class _Call:
 class OtlpHttpHandler:
     """
     Judges and answers requests.
+
+    Attributes:
+        ok: The answer to protobuf of which everything was taken, but for what browsers are told.
 
     Args:
         intakes:
@@ -109,7 +112,7 @@ class OtlpHttpHandler:
             (name.lower().encode("latin-1"), value.get_secret_value().encode("latin-1"))
             for name, value in config.response_headers.items()
         )
-        self._ok_protobuf = self._respond(200, _PROTOBUF, b"")
+        self.ok = self._respond(200, _PROTOBUF, b"")
         self._ok_json = self._respond(200, _JSON, b"{}")
 
     @property
@@ -142,6 +145,7 @@ class OtlpHttpHandler:
         route = head.note
         if not isinstance(route, _Route):
             route = head.note = self._find_route(head)
+            head.plain = self._is_plain(head, route)
         request.keep_alive = request.keep_alive and self._config.keep_alives_enabled
         if route.preflight is not None:
             return route.preflight
@@ -177,20 +181,20 @@ class OtlpHttpHandler:
                 call.body, call.deadline_at, call.metadata, partial(self._settled, request, answer)
             )
         except BridgeError as error:
-            answer(request, self._to_response(request, error))
+            answer(request, self.to_response(request, error))
             return SETTLED
 
     def _settled(
         self, request: Request, answer: Callable[[Request, Response], None], outcome: Outcome
     ) -> None:
         if outcome is not None:
-            answer(request, self._to_response(request, outcome))
+            answer(request, self.to_response(request, outcome))
 
     async def handle(self, request: Request) -> Response:
         """Deliver the body, unless `begin` has, and answer with the receipt."""
         call = request.context
         if isinstance(call, asyncio.Future):
-            request.deadline_at = self._clock.monotonic() + self._answer_s + _EXPIRY_GRACE_S
+            request.deadline_at = self._clock.monotonic() + self._answer_s + EXPIRY_GRACE_S
             error = await asyncio.shield(call)
             if error is not None:
                 content_type = self._route(request.head).content_type
@@ -203,13 +207,13 @@ class OtlpHttpHandler:
         try:
             receipt = await call.intake.take(call.body, call.deadline_at, call.metadata)
         except BridgeError as error:
-            return self._to_response(request, error)
-        return self._to_response(request, receipt)
+            return self.to_response(request, error)
+        return self.to_response(request, receipt)
 
     def _unwrap(self, request: Request) -> "_Call | Response":
         """What *request* asks for, or why it is refused."""
         deadline_at = self._clock.monotonic() + self._answer_s
-        request.deadline_at = deadline_at + _EXPIRY_GRACE_S
+        request.deadline_at = deadline_at + EXPIRY_GRACE_S
         head = request.head
         route = self._route(head)
         intake = route.intake
@@ -222,16 +226,17 @@ class OtlpHttpHandler:
             if route.content_type == _JSON:
                 body = otlp_json.decode(intake.signal, body, intake.limits.values_max)
         except BridgeError as error:
-            return self._to_response(request, error)
+            return self.to_response(request, error)
         return _Call(intake, body, deadline_at, metadata)
 
-    def _to_response(self, request: Request, outcome: Receipt | BridgeError) -> Response:
+    def to_response(self, request: Request, outcome: Receipt | BridgeError) -> Response:
+        """What is said of how the delivery of *request* ended; counted."""
         route = self._route(request.head)
         if isinstance(outcome, BridgeError):
             return self._finish(request, self._say(judge(outcome), route.content_type))
         if outcome is ACCEPTED:
             self._outcomes.ok.value += 1
-            response = self._ok_json if route.content_type == _JSON else self._ok_protobuf
+            response = self._ok_json if route.content_type == _JSON else self.ok
         else:
             assert route.intake is not None  # noqa: S101 - admit refused the others
             response = self._answer(outcome, route.content_type, route.intake.signal)
@@ -260,6 +265,20 @@ class OtlpHttpHandler:
             self._judge_head(head, content_type, encoding),
             self._cors.preflight(head) if self._cors is not None else None,
         )
+
+    def _is_plain(self, head: Head, route: _Route) -> bool:
+        """Whether nothing is asked of a request of *head* but how long its body is."""
+        questions = (
+            route.verdict is not None
+            or route.preflight is not None
+            or route.encoding
+            or route.content_type != _PROTOBUF
+            or head.target not in self._intakes
+            or self._authenticator is not None
+            or not self._config.keep_alives_enabled
+            or (self._cors is not None and head.get(b"origin") is not None)
+        )
+        return not questions
 
     def _judge_head(self, head: Head, content_type: bytes, encoding: bytes) -> Verdict | None:
         if head.path not in self._intakes:

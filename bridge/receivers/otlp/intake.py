@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol, TypeVar
 
 from bridge.core import (
     ACCEPTED,
@@ -26,7 +27,7 @@ from bridge.core import (
     TooLarge,
 )
 from bridge.flow import Account, Column
-from bridge.http2 import Field, WholeCall
+from bridge.http2 import Field
 from bridge.receivers.otlp.status import Verdict
 from bridge.wire import VALUE_DEPTH_MAX, RequestLimits, count_items, count_many
 
@@ -51,6 +52,26 @@ _STEPS_A_SECOND = 20
 Deadlines are rounded down to a twentieth of a second, so that the requests of one share an origin:
 making one for each costs a small request a tenth of its time.
 """
+
+
+class Whole(Protocol):
+    """A request that has arrived whole, as `WholeCall` of HTTP/2 and `WholeRequest` of HTTP/1."""
+
+    message: bytes
+    items: int
+    answer_by: float
+    pending: Pending | None
+
+    def settle(self, outcome: Outcome) -> None:
+        """Take how its delivery ended."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """Take what beginning its delivery raised."""
+        ...
+
+
+_Call = TypeVar("_Call", bound=Whole)
 
 
 class Outcomes:
@@ -177,8 +198,8 @@ class Intake:
         return pending
 
     def begin_calls(
-        self, calls: list[WholeCall], metadata_of: Callable[[WholeCall], Metadata] | None
-    ) -> list[WholeCall]:
+        self, calls: list[_Call], metadata_of: Callable[[_Call], Metadata] | None
+    ) -> list[_Call]:
         """
         Begin to deliver each of *calls*; each settles once, and `left` is for whoever answers it.
 
@@ -188,7 +209,7 @@ class Intake:
         beginner = self._beginner
         if beginner is None or not beginner.begins:
             return calls
-        rest: list[WholeCall] = []
+        rest: list[_Call] = []
         counts = count_many(self.signal, [call.message for call in calls], self.limits)
         received = 0
         try:
@@ -206,9 +227,9 @@ class Intake:
     def _begin_call(
         self,
         beginner: Beginner,
-        call: WholeCall,
+        call: _Call,
         items: int,
-        metadata_of: Callable[[WholeCall], Metadata] | None,
+        metadata_of: Callable[[_Call], Metadata] | None,
     ) -> bool:
         """Whether *call* is under way or has settled."""
         metadata = NO_METADATA if metadata_of is None else metadata_of(call)

@@ -8,7 +8,7 @@ import structlog
 
 from bridge.core import Deadline, Settings, Signal, Stage, State, Status
 from bridge.flow import OF_OTLP, Account, ByteBudget
-from bridge.http1 import Http1Limits, Http1Protocol
+from bridge.http1 import Http1Limits, Http1Protocol, Lane
 from bridge.http2 import (
     GrpcCalls,
     GrpcHandler,
@@ -30,6 +30,7 @@ from bridge.receivers.otlp.grpc_service import (
     make_methods,
 )
 from bridge.receivers.otlp.health import Health
+from bridge.receivers.otlp.http_calls import OtlpHttpCalls
 from bridge.receivers.otlp.http_service import OtlpHttpHandler
 from bridge.receivers.otlp.intake import Intake, Outcomes
 from bridge.receivers.otlp.listen import bind
@@ -207,16 +208,19 @@ class OtlpReceiver:
             Signal.METRICS: config.metrics_url_path,
             Signal.LOGS: config.logs_url_path,
         }
+        intakes = {paths[signal].encode(): each for signal, each in self._intakes["http"].items()}
+        shared = (config, intakes, self._outcomes["http"])
+        clock, answer_s = self._settings.clock, self._config.answer_timeout
         handler = OtlpHttpHandler(
-            config,
-            {paths[signal].encode(): intake for signal, intake in self._intakes["http"].items()},
-            self._outcomes["http"],
-            clock=self._settings.clock,
+            *shared,
+            clock=clock,
             budget=self._budget,
-            answer_s=self._config.answer_timeout,
+            answer_s=answer_s,
             where=where,
             authenticator=self._find_authenticator(config, where),
         )
+        calls = OtlpHttpCalls(handler, *shared, clock=clock, budget=self._budget, answer_s=answer_s)
+        lane = Lane(calls)
         limits = Http1Limits(head_bytes_max=config.max_header_size)
         timeouts = Timeouts(
             handshake_s=config.handshake_timeout,
@@ -228,7 +232,7 @@ class OtlpReceiver:
             age_s=config.max_connection_age,
         )
         server = self._make_server(
-            "http", config, timeouts, lambda server: Http1Protocol(server, handler, limits)
+            "http", config, timeouts, lambda server: Http1Protocol(server, handler, limits, lane)
         )
         await self._listen("http", server, config, where, alpn=("http/1.1",))
 

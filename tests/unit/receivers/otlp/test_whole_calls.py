@@ -35,7 +35,8 @@ class Begun:
 
     def __init__(self, batch: Batch, settle: Callable[[Outcome], None]) -> None:
         self.batch = batch
-        self.whole = isinstance(getattr(settle, "__self__", None), WholeCall)
+        self.settle_owner = getattr(settle, "__self__", None)
+        self.whole = isinstance(self.settle_owner, WholeCall)
         self._settle: Callable[[Outcome], None] | None = settle
 
     def end(self, outcome: Outcome) -> None:
