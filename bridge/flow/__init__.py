@@ -7,7 +7,14 @@ Deciding modules (accumulator, backoff) are synchronous and pure; the stages aro
 from bridge.flow.accumulator import Limits, Reason
 from bridge.flow.admission import ByteBudget
 from bridge.flow.batching import Batching, Grouping
-from bridge.flow.chunks import Chunk, LaneLimits, ReadRecord
+from bridge.flow.chunks import (
+    Chunk,
+    JoinedRecords,
+    LaneLimits,
+    ReadRecord,
+    consecutive,
+    offsets_of,
+)
 from bridge.flow.compression import Compression, compress, compress_now, decompress
 from bridge.flow.dead_letter import (
     DeadLetters,
@@ -85,6 +92,9 @@ __all__ = [
     "Lane",
     "LaneLimits",
     "Chunk",
+    "JoinedRecords",
+    "consecutive",
+    "offsets_of",
     "ReadRecord",
     # Records that will never be delivered.
     "SourceRecord",

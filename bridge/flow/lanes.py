@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, repeat
 
 from bridge.core import ACCEPTED, NOTHING_DROPPED, Receipt
-from bridge.flow.chunks import Chunk, LaneLimits, ReadRecord, may_share
+from bridge.flow.chunks import Chunk, LaneLimits, ReadRecord, may_share, offsets_of
 from bridge.flow.ledger import Account, Column
 from bridge.flow.watermark import Run, Watermark
 
@@ -100,7 +100,7 @@ class Lane:
         chunk = next(iter(self._started), None) or (self._queue[0] if self._queue else None)
         stamps = list(self._stuck_ms.values())
         if chunk is not None:
-            stamps.append(chunk.entries[0].timestamp_ms)
+            stamps.append(chunk.first_ms)
         return min(stamps, default=None)
 
     @property
@@ -267,14 +267,16 @@ class Lane:
             if own.isdisjoint(wanted):
                 continue
             if not chunk.held and own <= wanted:
-                chunk.held, chunk.held_bytes = own, chunk.size
                 self._window_bytes -= chunk.size
+                chunk.hold_all()
             for entry in chunk.entries if not chunk.is_held else ():
                 kept = entry.offset in wanted or not self.book.is_unfinished(entry.offset)
                 if kept and entry.offset not in chunk.held:
                     chunk.held.add(entry.offset)
                     chunk.held_bytes += entry.size
                     self._window_bytes -= entry.size
+            if chunk.held == own:
+                chunk.hold_all()
             if chunk.is_held:
                 del self._active[chunk]
         self.changed(self)
@@ -282,7 +284,8 @@ class Lane:
     def get_stuck(self, offset: int, reason: str) -> None:
         """Stop at a record that may neither be delivered nor dropped."""
         self.stuck[offset] = reason
-        entries = (entry for chunk in self._started for entry in chunk.entries)
+        chunks = [chunk for chunk in self._started if offset in chunk.offsets()]
+        entries = (entry for chunk in chunks for entry in chunk.entries)
         self._stuck_ms |= {e.offset: e.timestamp_ms for e in entries if e.offset == offset}
         self.changed(self)
 
@@ -305,7 +308,7 @@ class Lane:
     def put_back(self, chunk: Chunk) -> None:
         """Let what is unfinished of *chunk*, which ended while the lane was frozen, wait again."""
         left = chunk.entries
-        if not chunk.context:
+        if not chunk.context and not self.book.all_unfinished(offsets_of(left)):
             left = tuple(entry for entry in left if self.book.is_unfinished(entry.offset))
         if left and not chunk.shown:
             again = Chunk(left, sum(entry.size for entry in left))
@@ -357,7 +360,7 @@ class Lane:
             self.account.count(Column.RETURNED, returned)
             self.account.count(Column.DROPPED, self.items_in_flight() - returned)
             busy = [chunk for chunk in self._started if chunk.busy and not chunk.is_held]
-            twice = sum(open_items.get(entry.offset, 0) for c in busy for entry in c.entries)
+            twice = sum(open_items.get(offset, 0) for c in busy for offset in offsets_of(c.entries))
             self.account.count(Column.DUPLICATES, twice)
         self._open_items.clear()
 

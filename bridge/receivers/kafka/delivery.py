@@ -20,7 +20,16 @@ from bridge.core import (
     Signal,
     Unavailable,
 )
-from bridge.flow import Backoff, Chunk, Health, Lane, ReadRecord
+from bridge.flow import (
+    Backoff,
+    Chunk,
+    Health,
+    JoinedRecords,
+    Lane,
+    ReadRecord,
+    consecutive,
+    offsets_of,
+)
 from bridge.receivers.kafka.poison import Poison
 from bridge.receivers.kafka.reading import with_offset
 from bridge.receivers.kafka.route import DENIED_INTERVAL_S, Route
@@ -74,22 +83,23 @@ class Delivery:
         if chunk.context:
             await self._show(lane, chunk, route)
             return
-        first_seen_s = self._clock.wall()
-        entries = list(chunk.entries)
+        # No frame below keeps records while a stage has them: the chunk lets go of what is held.
+        first_seen_s, count = self._clock.wall(), len(chunk.entries)
         if self._marking.on_read:
-            lane.mark([entry.offset for entry in entries])
-        fault = entries[0].fault
+            lane.mark(offsets_of(chunk.entries))
+        fault = chunk.entries[0].fault
         if fault is not None:
-            await self._poison.set_aside(lane, entries[0], fault, route, first_seen_s)
+            await self._poison.set_aside(lane, chunk.entries[0], fault, route, first_seen_s)
             return
-        error = await self._deliver_batch(lane, chunk, entries, route)
+        error = await self._deliver_part(lane, chunk, range(count), route)
         if error is None:
             return
         # One poisonous record must not take its neighbours with it: each is asked for alone.
-        for entry in entries:
-            if len(entries) > 1:
-                error = await self._deliver_batch(lane, chunk, [entry], route)
+        for index in range(count):
+            if count > 1:
+                error = await self._deliver_part(lane, chunk, range(index, index + 1), route)
             if error is not None:
+                entry = chunk.entries[index]
                 route.figures.refused.add(entry.items)
                 await self._poison.set_aside(lane, entry, error, route, first_seen_s)
 
@@ -113,39 +123,42 @@ class Delivery:
             chunk.shown = True
             return
 
-    async def _deliver_batch(
-        self, lane: Lane, chunk: Chunk, entries: Sequence[ReadRecord], route: Route
+    async def _deliver_part(
+        self, lane: Lane, chunk: Chunk, part: range, route: Route
     ) -> Permanent | None:
-        """Deliver *entries* as one batch; gives the error if they can never be delivered."""
+        """Deliver a *part* of the records in one batch; the error if that can never be done."""
         began_s = self._clock.monotonic()
         failures = 0
         while not lane.draining:
-            if not self._marking.on_read:
-                # A stage may have finished some of them before it failed.
-                entries = _unfinished(lane, entries)
-            if not entries:
-                return None
-            error = await self._attempt(lane, chunk, entries, route)
+            error = await self._attempt(lane, chunk, part, route)
             if error is None or isinstance(error, Permanent):
                 return error
             failures += 1
             self._showing.failed(lane, error)
             route.figures.retries.add()
             if self._gives_up(began_s):
-                route.figures.drop(lane, entries, "on_error", error)
+                if left := self._left(lane, chunk, part):
+                    route.figures.drop(lane, left, "on_error", error)
                 return None
             if not lane.draining:
                 await self._clock.sleep(self._wait_s(error, failures))
         return None
 
     async def _attempt(
-        self, lane: Lane, chunk: Chunk, entries: Sequence[ReadRecord], route: Route
+        self, lane: Lane, chunk: Chunk, part: range, route: Route
     ) -> DeliveryError | None:
+        entries = self._left(lane, chunk, part)
+        if not entries:
+            return None
         batch = make_batch(self._source, lane, entries, route.signal)
-        items = batch.items
+        items, offsets = batch.items, consecutive(offsets_of(entries))
+        if len(entries) == len(chunk.entries):
+            chunk.joined = batch.body
         chunk.busy = True
         try:
-            receipt = await route.stage.deliver(batch)
+            taking = route.stage.deliver(batch)
+            del batch, entries
+            receipt = await taking
         except Permanent as error:
             return error
         except Denied as error:
@@ -159,13 +172,20 @@ class Delivery:
             log.exception("kafka_delivery_failed", topic=lane.topic, partition=lane.partition)
             return Unavailable(f"unexpected: {error!r}")
         finally:
-            chunk.busy = False
+            chunk.busy, chunk.joined = False, b""
         self._health.succeeded()
         self._showing.succeeded(lane)
         route.figures.accepted.add(items - receipt.rejected_items)
         route.figures.rejected.add(receipt.rejected_items)
-        lane.settle([entry.offset for entry in entries], receipt)
+        lane.settle(offsets, receipt)
         return None
+
+    def _left(self, lane: Lane, chunk: Chunk, part: range) -> Sequence[ReadRecord]:
+        """What of a *part* is to be delivered: a stage may have finished some before it failed."""
+        entries = chunk.entries
+        if len(part) < len(entries):
+            entries = entries[part.start : part.stop]
+        return entries if self._marking.on_read else _unfinished(lane, entries)
 
     def _gives_up(self, began_s: float) -> bool:
         limit_s = self._marking.give_up_after_s
@@ -187,27 +207,32 @@ def make_batch(
     context: bool = False,
 ) -> Batch:
     """One batch of consecutive records of *lane*, with the place of each in its body."""
-    bodies = [entry.body for entry in entries]
-    ends = list(accumulate(map(len, bodies)))
-    records = tuple(
-        map(
-            Record,
-            [entry.offset for entry in entries],
-            [entry.timestamp_ms for entry in entries],
-            [0, *ends[:-1]],
-            ends,
-        )
-    )
+    body, stamps_ms, stops, items = _columns(entries)
+    records = tuple(map(Record, offsets_of(entries), stamps_ms, [0, *stops[:-1]], stops))
     metadata = entries[0].metadata
     if len(entries) == 1:
         metadata = with_offset(metadata, entries[0].offset)
     origin = Origin(source, None, lane, records, context)
-    items = sum([entry.items for entry in entries])
-    return Batch(signal, wire.join(bodies), items, origin, metadata)
+    return Batch(signal, body, sum(items), origin, metadata)
+
+
+def _columns(
+    entries: Sequence[ReadRecord],
+) -> tuple[bytes, Sequence[int], Sequence[int], Sequence[int]]:
+    """The joined request of *entries*, their timestamps, where each ends in it, their items."""
+    if isinstance(entries, JoinedRecords):
+        return entries.body, entries.stamps_ms, entries.stops, entries.items
+    bodies = [entry.body for entry in entries]
+    return (
+        wire.join(bodies),
+        [entry.timestamp_ms for entry in entries],
+        list(accumulate(map(len, bodies))),
+        [entry.items for entry in entries],
+    )
 
 
 def _unfinished(lane: Lane, entries: Sequence[ReadRecord]) -> Sequence[ReadRecord]:
     book = lane.book
-    if book.all_unfinished([entry.offset for entry in entries]):
+    if book.all_unfinished(offsets_of(entries)):
         return entries
     return [entry for entry in entries if book.is_unfinished(entry.offset)]

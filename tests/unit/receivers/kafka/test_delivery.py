@@ -1,11 +1,14 @@
 """Delivering chunks: once, again, in parts."""
 
 import asyncio
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from bridge.core import (
+    ACCEPTED,
+    NO_METADATA,
     Batch,
     Denied,
     Malformed,
@@ -16,13 +19,13 @@ from bridge.core import (
     State,
     Unavailable,
 )
-from bridge.flow import Backoff, Lane, Letter
+from bridge.flow import Backoff, Lane, LaneLimits, Letter, ReadRecord
 from bridge.kafka import Troubles
 from bridge.receivers.kafka.delivery import Delivery, Marking, make_batch
 from bridge.receivers.kafka.poison import Poison, PoisonRules
 from bridge.receivers.kafka.showing import Showing
 from bridge.testing import FakeHost, FakeStage, ManualClock, RecordingMetrics, make_settings, settle
-from tests.unit.receivers.kafka.lanes import route, started
+from tests.unit.receivers.kafka.lanes import route, source_record, started
 
 BACKOFF = Backoff(1.0, 2.0, 0.0, 4.0, 300.0)
 NEVER = Marking()
@@ -325,3 +328,97 @@ async def test_delivery_passes_over_context_that_is_refused(error: Exception) ->
 
     assert rig.letters.offsets == []
     assert lane.stuck == {}
+
+
+class _Kept:
+    """Keeps letters as they are."""
+
+    def __init__(self, letters: list[Letter]) -> None:
+        self.letters = letters
+
+    async def __call__(self, letter: Letter) -> None:
+        self.letters.append(letter)
+
+
+class Holding:
+    """A stage that keeps records in a budget of its own, refuses them, and takes them then."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.bodies = list(errors), list[bytes]()
+        self.go_on = asyncio.Event()
+
+    async def deliver(self, batch: Batch) -> Receipt:
+        assert batch.origin.custody is not None
+        batch.origin.custody.hold([record.offset for record in batch.origin.records])
+        self.bodies.append(batch.body)
+        del batch
+        await self.go_on.wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        return ACCEPTED
+
+
+def _fetched(count: int, size: int) -> tuple[Lane, Any]:
+    """A lane with one batch of records, each the request that it holds, in delivery."""
+    lane = Lane("spans", 2, 1, LaneLimits(1 << 30, 4, 1 << 30))
+    lane.open(0)
+    lane.admit(
+        ReadRecord(at, 0, value, 1, NO_METADATA, source_record(at, value, key=b"%d" % at))
+        for at, value in enumerate(bytes([at]) * size for at in range(count))
+    )
+    return lane, lane.start_next()
+
+
+async def test_delivery_keeps_no_second_copy_of_what_a_stage_holds() -> None:
+    """Records lie in memory once while they wait to be decided, in the request made of them."""
+    stage = Holding()
+    rig = Rig(stage)
+    tracemalloc.start()
+    try:
+        lane, chunk = _fetched(100, 10_000)
+        task = rig.deliver(lane, chunk)
+        await settle()
+
+        assert tracemalloc.get_traced_memory()[0] < 1_100_000
+    finally:
+        tracemalloc.stop()
+        stage.go_on.set()
+    await task
+    assert lane.book.committed == 100
+
+
+async def test_delivery_gives_again_what_a_stage_held() -> None:
+    """What was held and not taken comes again, all of it, and one by one if it is refused."""
+    stage = Holding(Unavailable("not now"), Refused("no"), Refused("that one"))
+    rig = Rig(stage)
+    stage.go_on.set()
+    lane, chunk = _fetched(3, 4)
+    letters: list[Letter] = []
+    rig.letters.put = keep = _Kept(letters)  # type: ignore[method-assign]  # It keeps more.
+    task = rig.deliver(lane, chunk)
+    await rig.clock.wait_sleeping()
+    await rig.clock.advance(1.0)
+    await task
+
+    whole = bytes(4) + b"\1" * 4 + b"\2" * 4
+    assert [whole, whole, bytes(4), b"\1" * 4, b"\2" * 4] == stage.bodies
+    assert stage.bodies[0] is stage.bodies[1]
+    assert [(0, b"0", bytes(4))] == [(it.offset, it.key, it.value) for it in keep.letters]
+    assert lane.book.committed == 3
+
+
+async def test_delivery_that_gives_up_drops_nothing_that_a_stage_finished() -> None:
+    """A stage that has finished all and fails leaves nothing to be counted as dropped."""
+
+    class Finishing:
+        async def deliver(self, batch: Batch) -> Receipt:
+            assert batch.origin.custody is not None
+            batch.origin.custody.finish([record.offset for record in batch.origin.records])
+            raise Unavailable("afterwards")
+
+    rig, (lane, chunk) = Rig(Finishing(), Marking(give_up_after_s=0.0)), started(2)
+
+    await rig.deliver(lane, chunk)
+
+    assert lane.book.committed == 2
+    assert rig.metrics.value("bridge_kafka_receiver_dropped_items", rule="on_error") == 0
