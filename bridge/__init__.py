@@ -9,11 +9,8 @@ def __getattr__(name: str) -> str:
     """The version, looked up when it is asked for: reading a distribution's metadata is slow."""
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import PackageNotFoundError, version
+    from bridge.core import installed_version
 
-    try:
-        found = version("otlp-kafka-bridge")
-    except PackageNotFoundError:  # A source tree that was never installed.
-        found = "0.0.0"
-    globals()["__version__"] = found
+    # A source tree that was never installed has none.
+    found = globals()["__version__"] = installed_version("otlp-kafka-bridge") or "0.0.0"
     return found

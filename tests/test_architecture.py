@@ -146,6 +146,28 @@ def test_rooms_are_entered_by_their_door() -> None:
     assert not wrong, _listed(wrong)
 
 
+def test_doors_open_on_what_the_type_checker_sees() -> None:
+    """A door that opens name by name says so twice; both lists and `__all__` are one."""
+    doors = [module for module in MODULES if _door(module)]
+
+    assert {module.name for module in doors} >= {"bridge.kafka"}
+    for module in doors:
+        seen = {
+            (entry.via, entry.target.rpartition(".")[2]) for entry in module.imports if entry.lazy
+        }
+        opened = {
+            (f"{module.name}.{place}", name)
+            for place, names in (_door(module) or {}).items()
+            for name in names.split()
+        }
+        names = [name for _, name in opened]
+
+        assert seen == opened
+        assert sorted(names) == sorted(_exported(module))
+        # Importing a module of the package puts it there under its own name.
+        assert not {f"{module.name}.{name}" for name in names} & {each.name for each in MODULES}
+
+
 def test_modules_stay_short() -> None:
     """No module over 400 lines; the listed ones shrink."""
     ceilings = EXCEPTIONS["module_lines"]
@@ -261,6 +283,24 @@ def _cycle(graph: dict[str, set[str]]) -> list[str]:
     for name in sorted(graph):
         if cycle := visit(name, []):
             return cycle
+    return []
+
+
+def _door(module: Module) -> dict[str, str] | None:
+    """What `bridge.core.door` is told in *module*; `None` if it is not asked there."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "door":
+            told: dict[str, str] = ast.literal_eval(node.args[1])
+            return told
+    return None
+
+
+def _exported(module: Module) -> list[str]:
+    """`__all__` of *module*."""
+    for node in module.tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            names: list[str] = ast.literal_eval(node.value)
+            return names
     return []
 
 

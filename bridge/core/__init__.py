@@ -45,7 +45,8 @@ from bridge.core.errors import (
     TooLarge,
     Unavailable,
 )
-from bridge.core.lean import import_without, put_off, start_lean, wants_descriptions
+from bridge.core.installed import InstalledEntry, installed_entries, installed_version
+from bridge.core.lean import door, import_without, put_off, start_lean, wants_descriptions
 from bridge.core.metrics import Counter, Histogram, Labels, Metrics
 from bridge.core.origin import NOTHING_DROPPED, Custody, Origin, Record
 from bridge.core.signal import Signal
@@ -107,7 +108,11 @@ __all__ = [
     "wants_descriptions",
     "import_without",
     "put_off",
+    "door",
     "load_compiled",
+    "InstalledEntry",
+    "installed_entries",
+    "installed_version",
     # Errors.
     "BridgeError",
     "ConfigError",

@@ -8,6 +8,7 @@ A sidecar's start and its memory are what its host pays for each copy of it.
 import gc
 import importlib
 import sys
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec, module_from_spec
 from threading import RLock
 from types import ModuleType
@@ -19,10 +20,16 @@ PUT_OFF = (
     "zstandard",
     # Regular expressions of OTTL, of sampling policies and of topics that data may choose.
     "re2",
+    # Certificates that stand in the configuration, dates in Retry-After, times in protobuf.
+    "tempfile",
+    "email.utils",
+    "calendar",
     # Hints for those whose configuration is wrong.
     "difflib",
     # The middle of a few timestamps, after a rebalance.
     "statistics",
+    # The parts of HPACK that are written here.
+    "hpack",
     # protobuf in Python: imported besides the compiled one, which does all the work.
     "google.protobuf.internal.python_message",
 )
@@ -53,6 +60,7 @@ def start_lean() -> None:
     _descriptions = False
     gc.disable()
     import_without("structlog", "rich")
+    _without_plugins()
     for name in PUT_OFF:
         put_off(name)
 
@@ -112,6 +120,43 @@ class _Later(ModuleType):
             _waiting.add(spec.name)
             raise
         self.__class__ = ModuleType  # type: ignore[assignment]  # It has what it needs.
+
+
+def _without_plugins() -> None:
+    """
+    Let pydantic look for no plugins of its own: it would read what all of them say of themselves.
+
+    The same as its ``PYDANTIC_DISABLE_PLUGINS=__all__``, which imports `importlib.metadata` before
+    it looks at that.
+    """
+    loader = ModuleType("pydantic.plugin._loader")
+    loader.__dict__["get_plugins"] = tuple
+    sys.modules.setdefault(loader.__name__, loader)
+
+
+def door(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
+    """
+    The `__getattr__` of *package*: a name is imported from its module when it is first asked for.
+
+    For a room of which one process needs a part. The type checker is to see plain imports instead;
+    `tests/test_architecture.py` compares the two. No name may be that of a module of the package.
+
+    Args:
+        places: By module of *package* the names that it has, separated by spaces.
+    """
+    homes = {
+        name: f"{package}.{module}" for module, names in places.items() for name in names.split()
+    }
+
+    def find(name: str) -> Any:
+        home = homes.get(name)
+        if home is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        found = getattr(importlib.import_module(home), name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return find
 
 
 def import_without(name: str, left_out: str) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
+from bridge.core import InstalledEntry, installed_entries
 from bridge.core.contracts import (
     AnyFactory,
     ExporterFactory,
@@ -21,6 +21,8 @@ KINDS: Mapping[str, type] = {
 }
 """The kinds of component, as the sections of a config spell them, and the factory each needs."""
 
+_GROUPS = "otlp_bridge."
+
 
 class Registry:
     """
@@ -29,11 +31,11 @@ class Registry:
     """
 
     @cached_property
-    def _entries(self) -> dict[str, dict[str, EntryPoint]]:
-        return {
-            kind: {entry.name: entry for entry in entry_points(group=f"otlp_bridge.{kind}")}
-            for kind in KINDS
-        }
+    def _entries(self) -> dict[str, dict[str, InstalledEntry]]:
+        found: dict[str, dict[str, InstalledEntry]] = {kind: {} for kind in KINDS}
+        for entry in installed_entries(_GROUPS):
+            found.get(entry.group.removeprefix(_GROUPS), {})[entry.name] = entry
+        return found
 
     def types(self, kind: str) -> list[str]:
         """The type names of *kind*, aliases included, sorted. Imports nothing."""

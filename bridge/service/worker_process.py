@@ -17,7 +17,8 @@ ANSWER_TIMEOUT_S = 5.0
 _KILL_GRACE_S = 5.0
 
 _PROGRAM = (
-    "from bridge.core import start_lean; start_lean(); "
+    "from bridge.core import put_off, start_lean; start_lean(); "
+    "put_off('bridge.wire.otlp_json'); "
     "from bridge.service.worker import main; raise SystemExit(main())"
 )
 """As ``-m bridge.service.worker``, which would import everything before it can start lean."""

@@ -55,7 +55,9 @@ HEAVY = frozenset(
         *("h2", "bridge.ottl", "bridge.processors", "bridge.extensions", "bridge.service.parent"),
         *("bridge.exporters.otlp_http", "bridge.wire.otlp_json"),
         # Servers and clients of the standard library, which drag e-mail and HTML along.
-        *("http.server", "http.client", "urllib.request", "html", "wsgiref"),
+        *("http.server", "http.client", "urllib.request", "html", "wsgiref", "email.message"),
+        # Archives and tables, for what `bridge.core.installed` reads of a few lines.
+        *("importlib.metadata", "importlib.resources", "zipfile", "csv"),
         # What runs once it is used: `bridge.core.lean.PUT_OFF`.
         *PUT_OFF,
         "google.protobuf.text_format",
@@ -102,12 +104,18 @@ def _packages(ran: set[str]) -> set[str]:
         (
             SIDECAR,
             {"bridge.receivers.otlp", "bridge.exporters.kafka"},
-            {"bridge.receivers.kafka", "bridge.exporters.otlp"},
+            {
+                *("bridge.receivers.kafka", "bridge.exporters.otlp"),
+                *("bridge.kafka.session", "bridge.kafka.inspection", "aiokafka.admin"),
+            },
         ),
         (
             PROCESSING,
             {"bridge.receivers.kafka", "bridge.exporters.otlp"},
-            {"bridge.receivers.otlp", "bridge.exporters.kafka"},
+            {
+                *("bridge.receivers.otlp", "bridge.exporters.kafka"),
+                *("bridge.kafka.flusher", "bridge.kafka.raw_producer", "bridge.kafka.inspection"),
+            },
         ),
     ],
     ids=["sidecar", "processing"],

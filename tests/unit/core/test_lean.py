@@ -137,3 +137,21 @@ def test_put_off_module_runs_once_for_all_threads(tmp_path: Path) -> None:
     )
 
     assert told.split() == ["1"] * 8
+
+
+def test_door_opens_name_by_name() -> None:
+    """Only the module of the name is imported, and the name is found at once from then on."""
+    told = _answer(
+        "import sys, bridge.kafka; from bridge.kafka import Backlog;"
+        "print('bridge.kafka.session' in sys.modules, vars(bridge.kafka)['Backlog'] is Backlog)"
+    )
+
+    assert told == "False True"
+
+
+def test_door_without_the_name_says_so() -> None:
+    """As any module does, so that `hasattr` and a failing import tell what is missing."""
+    find = lean.door("bridge.kafka", {"backlog": "Backlog"})
+
+    with pytest.raises(AttributeError, match=r"'bridge\.kafka' has no attribute 'Nothing'"):
+        find("Nothing")

@@ -3,11 +3,15 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.core import Deadline, SystemClock
 from bridge.http2 import Http2Limits, Http2Protocol, QuietLog, Server, Timeouts
+from bridge.http2.server import http_date
 from tests.unit.http2.test_protocol import ENDED, FakeHandler
 from tests.unit.http2.wire import OK, OPENING, headers, parse
 
@@ -93,3 +97,9 @@ async def test_stop_is_safe_before_start_and_twice() -> None:
     await fixture.server.stop(Deadline.after(1, fixture.clock))
 
     assert fixture.reasons == []
+
+
+@given(st.integers(0, 4_102_444_800))
+def test_date_is_that_of_the_standard_library(wall_s: int) -> None:
+    """Whole seconds from 1970 to 2100; fractions are left out."""
+    assert formatdate(wall_s, usegmt=True) == http_date(wall_s) == http_date(wall_s + 0.4)
