@@ -178,9 +178,13 @@ def _scalar_writer(field: FieldDescriptor) -> _Writer:
         return lambda value: pack(_read_integer(value, low, high, path))
     if kind in _ZIGZAG:
         return lambda value: _varint(_zigzag(_read_integer(value, low, high, path)))
-    return lambda value: _varint(
-        _read_integer(names.get(value, value) if names else value, low, high, path) & 2**64 - 1
-    )
+
+    def write_varint(value: Any) -> bytes:
+        # Only text can name a value; an object or an array could not even be looked up.
+        named = names.get(value, value) if type(value) is str else value
+        return _varint(_read_integer(named, low, high, path) & 2**64 - 1)
+
+    return write_varint
 
 
 def _read_integer(value: Any, low: int, high: int, path: str) -> int:
