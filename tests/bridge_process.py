@@ -25,7 +25,7 @@ _POLL_S = 0.05
 @dataclass(slots=True)
 class BridgeProcess:
     """
-    One ``otlp-bridge run``.
+    One ``otlp-bridge run``, in *folder*.
 
     Args:
         config: The YAML, written to a file in *folder*.
@@ -53,6 +53,7 @@ class BridgeProcess:
                 "--ready-file",
                 str(ready),
                 *self.arguments,
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
             )

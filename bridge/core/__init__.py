@@ -22,7 +22,6 @@ from bridge.core.contracts import (
     Outcome,
     PartitionListener,
     Pending,
-    PortHolder,
     Processor,
     ProcessorFactory,
     Receiver,
@@ -49,6 +48,7 @@ from bridge.core.installed import InstalledEntry, installed_entries, installed_v
 from bridge.core.lean import door, import_without, put_off, start_lean, wants_descriptions
 from bridge.core.metrics import Counter, Histogram, Labels, Metrics
 from bridge.core.origin import NOTHING_DROPPED, Custody, Origin, Record
+from bridge.core.ports import ConnectionShare, Join, PortHolder, Take
 from bridge.core.signal import Signal
 from bridge.core.status import State, Status
 from bridge.core.view import Detailed, Figures, View
@@ -87,6 +87,9 @@ __all__ = [
     "Host",
     "PartitionListener",
     "PortHolder",
+    "ConnectionShare",
+    "Join",
+    "Take",
     # Health and figures.
     "State",
     "Status",

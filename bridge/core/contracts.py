@@ -5,7 +5,6 @@ Data moves by one verb, `Stage.deliver`. Components are started sinks first and 
 first. A stage is built by the factory that an entry point names; `bridge/service` wires them.
 """
 
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +16,7 @@ from bridge.core.component_id import ComponentId
 from bridge.core.errors import DeliveryError
 from bridge.core.metrics import Metrics
 from bridge.core.origin import Custody
+from bridge.core.ports import Join
 from bridge.core.signal import Signal
 from bridge.core.status import Status
 from bridge.core.view import View
@@ -134,27 +134,6 @@ class Component(Protocol):
 
         Safe before `start`, and safe twice. A receiver takes nothing new from the first moment.
         """
-        ...
-
-
-@runtime_checkable
-class PortHolder(Protocol):
-    """
-    A receiver whose ports its successor of the same id may take over when the config is read anew.
-
-    Between the two nobody is refused: the system keeps who connects until the successor listens.
-    """
-
-    def lend_ports(self) -> Mapping[str, Sequence[socket.socket]]:
-        """
-        Copies of the listening sockets, by all that decides whether another may use them.
-
-        They belong to the caller, who closes them or passes them on.
-        """
-        ...
-
-    def borrow_ports(self, ports: Mapping[str, Sequence[socket.socket]]) -> None:
-        """Take over, at the next `start`, those that are as configured; the others are closed."""
         ...
 
 
@@ -284,6 +263,15 @@ class Host(Protocol):
         What workers answer to *question*, by number, as JSON; `None` if this process has none.
 
         Bounded in time, as `views`.
+        """
+        ...
+
+    def joining(self, name: str, kind: str) -> Join | None:
+        """
+        How the listener *name* spreads its connections over the workers; `None` without any.
+
+        Args:
+            kind: What they count as: ``grpc`` or ``http``.
         """
         ...
 

@@ -5,10 +5,11 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from bridge.core import Clock, Deadline
+from bridge.core import Clock, Deadline, Join
+from bridge.http2.acceptor import Acceptor
 from bridge.http2.limits import Timeouts
 from bridge.http2.quiet_log import QuietLog
 
@@ -96,26 +97,41 @@ class Server:
         self._count_closed = count_closed
         # What changes: the listeners, the watch, and whether we are ending.
         self._servers: list[asyncio.Server] = []
+        self._acceptor: Acceptor | None = None
         self._watch: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._stopping = False
 
     async def start(
-        self, sockets: Iterable[socket.socket], ssl_context: ssl.SSLContext | None
+        self,
+        sockets: Sequence[socket.socket],
+        ssl_context: ssl.SSLContext | None,
+        join: Join | None = None,
     ) -> None:
-        """Listen on bound *sockets*, which belong to the server from now on."""
+        """
+        Listen on bound *sockets*, which belong to the server from now on.
+
+        With *join* it shares the connections evenly with the listeners of other workers.
+        """
         loop = asyncio.get_running_loop()
         self._empty.set()
-        for bound in sockets:
-            self._servers.append(
-                await loop.create_server(
-                    lambda: self._make_connection(self),
-                    sock=bound,
-                    ssl=ssl_context,
-                    backlog=_BACKLOG,
-                    ssl_handshake_timeout=self.timeouts.handshake_s if ssl_context else None,
-                )
+        handshake_s = self.timeouts.handshake_s if ssl_context else None
+        if join is not None:
+            made = self._make_connection
+            self._acceptor = Acceptor(
+                *(sockets, lambda: made(self), ssl_context, handshake_s, join, self.log, _BACKLOG)
             )
+        else:
+            for bound in sockets:
+                self._servers.append(
+                    await loop.create_server(
+                        lambda: self._make_connection(self),
+                        sock=bound,
+                        ssl=ssl_context,
+                        backlog=_BACKLOG,
+                        ssl_handshake_timeout=handshake_s,
+                    )
+                )
         self._watch = asyncio.create_task(self._watch_connections(), name="watch connections")
 
     async def stop(self, deadline: Deadline) -> None:
@@ -127,6 +143,8 @@ class Server:
         self._stopping = True
         for server in self._servers:
             server.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
         for connection in list(self.connections):
             connection.drain()
         try:
@@ -148,6 +166,8 @@ class Server:
             return False
         self.connections.add(connection)
         self._empty.clear()
+        if self._acceptor is not None:
+            self._acceptor.count(connection, len(self.connections))
         return True
 
     def closed(self, connection: Connection, reason: str) -> None:
@@ -155,6 +175,8 @@ class Server:
         if connection in self.connections:
             self.connections.discard(connection)
             self._count_closed(reason)
+            if self._acceptor is not None:
+                self._acceptor.count(connection, len(self.connections))
             if not self.connections:
                 self._empty.set()
 
@@ -185,7 +207,10 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
             self._watch = None
-        servers, self._servers = self._servers, []
+        servers: list[asyncio.Server | Acceptor] = [*self._servers]
+        if self._acceptor is not None:
+            servers.append(self._acceptor)
+        self._servers, self._acceptor = [], None
         for server in servers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(server.wait_closed(), _CLOSE_S)

@@ -1,9 +1,21 @@
 """What the running service tells its extensions."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from bridge.core import ComponentId, ConfigError, Extension, Host, Status, View, Watcher
+from bridge.core import (
+    ComponentId,
+    ConfigError,
+    ConnectionShare,
+    Extension,
+    Host,
+    Join,
+    Status,
+    Take,
+    View,
+    Watcher,
+)
 from bridge.service.status_book import StatusBook
 
 Ask = Callable[[Mapping[str, Any]], Awaitable[Mapping[int, Any]]]
@@ -11,6 +23,9 @@ Ask = Callable[[Mapping[str, Any]], Awaitable[Mapping[int, Any]]]
 
 Watch = Callable[[str, Watcher], Callable[[], None]]
 """As `Host.watch`."""
+
+Share = Callable[[str, str, Take], ConnectionShare]
+"""As `ConnectionSharing.join`."""
 
 Graph = Mapping[str, Mapping[str, Sequence[str]]]
 """Ids of the components of each pipeline, by kind."""
@@ -33,6 +48,8 @@ class ServiceHost:
             Has a stage of this process watched, if it has any.
         ask:
             Asks its workers, if there are any.
+        share:
+            Spreads connections over the workers, if this is one.
     """
 
     def __init__(
@@ -43,6 +60,7 @@ class ServiceHost:
         pipelines: Callable[[], Graph] = dict,
         watch: Watch | None = None,
         ask: Ask | None = None,
+        share: Share | None = None,
     ) -> None:
         self._book = book
         self._view = view
@@ -50,6 +68,7 @@ class ServiceHost:
         self._pipelines = pipelines
         self._watch = watch
         self._ask = ask
+        self._share = share
         self.started = False
         self.draining = False
         self.extensions: dict[ComponentId, Extension] = {}
@@ -94,6 +113,10 @@ class ServiceHost:
         """What each worker answers to *question*; `None` if this process has none."""
         return None if self._ask is None else await self._ask(question)
 
+    def joining(self, name: str, kind: str) -> Join | None:
+        """How the listener *name* spreads its connections over the workers; see `Host`."""
+        return None if self._share is None else partial(self._share, name, kind)
+
     def extension(self, component_id: ComponentId) -> Extension:
         """
         Another configured extension.
@@ -126,6 +149,7 @@ class _PartHost:
         self.views = host.views
         self.watch = host.watch
         self.ask_workers = host.ask_workers
+        self.joining = host.joining
 
     def extension(self, component_id: ComponentId) -> Extension:
         """As `ServiceHost.extension`."""

@@ -8,6 +8,7 @@ import structlog
 from bridge.config import LoadedConfig
 from bridge.core import ConfigError, Deadline, SystemClock
 from bridge.service import worker_plan
+from bridge.service.connection_sharing import make_exchange
 from bridge.service.embedded import for_same_broker, start_embedded, wants_embedded
 from bridge.service.reload_plan import ReloadPlan, plan_reload
 from bridge.service.reloader import Load, Reloader
@@ -99,7 +100,11 @@ class _Parent:
             pipelines=lambda: pipelines_of(self._config),
             ask=lambda question: self._workers.ask(question),
         )
-        self._workers = Workers(self._plans(shared), self._service.reporter, self._service.metrics)
+        self._exchange = make_exchange(number)
+        self._workers = Workers(
+            *(self._plans(shared), self._service.reporter, self._service.metrics),
+            ended=self._end,
+        )
 
     async def run(self, stop: asyncio.Event, load: Load | None) -> int:
         """Run until *stop* is set; the exit code."""
@@ -124,8 +129,14 @@ class _Parent:
             raise ConfigError(str(errors.exceptions[0])) from errors
         finally:
             await service.stop(Deadline.after(self._timeout_s, SystemClock()))
+            if self._exchange is not None:
+                self._exchange.close()
         log.info("service_stopped")
         return code
+
+    def _end(self, worker: int) -> None:
+        if self._exchange is not None:
+            self._exchange.ended(worker)
 
     async def _keep(self, stop: asyncio.Event) -> None:
         try:
@@ -151,6 +162,7 @@ class _Parent:
                 worker_plan.worker_config(shared, at, self._number),
                 self._timeout_s,
                 self._generation,
+                None if self._exchange is None else self._exchange.plan(at),
             )
             for at in range(self._number)
         ]

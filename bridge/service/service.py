@@ -19,7 +19,7 @@ from bridge.core import (
 from bridge.service.assembly import Assembler, Assembly
 from bridge.service.crew import Crew
 from bridge.service.embedded import for_same_broker, start_embedded, wants_embedded
-from bridge.service.host import Ask, Graph, ServiceHost
+from bridge.service.host import Ask, Graph, ServiceHost, Share
 from bridge.service.places import Observe, unobserved
 from bridge.service.reload_plan import ReloadPlan, plan_reload
 from bridge.service.replacing import Replacement
@@ -104,6 +104,7 @@ class Service:
         views: Callable[[], Awaitable[Sequence[View]]] | None = None,
         pipelines: Callable[[], Graph] | None = None,
         ask: Ask | None = None,
+        share: Share | None = None,
     ) -> None:
         # As it was given, and as it runs: with the address of the embedded broker.
         self._config = self._resolved = config
@@ -115,7 +116,7 @@ class Service:
         # A parent of workers has no stages of its own.
         taps = Taps(lambda: self._assembly) if views is None else None
         watch = taps.watch if taps is not None else None
-        self.host = ServiceHost(self._book, self.view, views, shown, watch, ask)
+        self.host = ServiceHost(self._book, self.view, views, shown, watch, ask, share)
         self._crew = Crew()
         self._assembly = Assembly()
         self._broker: Broker | None = None

@@ -19,6 +19,7 @@ import structlog
 import uvloop
 
 from bridge.core import ConfigError, Deadline, SystemClock
+from bridge.service.connection_sharing import ConnectionSharing
 from bridge.service.runner import (
     EXIT_BROKEN,
     EXIT_CONFIG,
@@ -65,7 +66,8 @@ async def _work(link: socket.socket) -> int:
         plan: WorkerPlan = pickle.loads(await read_frame(reader))  # noqa: S301
     configure_logging(plan.config.telemetry.logs)
     structlog.contextvars.bind_contextvars(worker=plan.number)
-    service = Service(plan.config)
+    sharing = None if plan.sharing is None else ConnectionSharing(plan.sharing)
+    service = Service(plan.config, share=None if sharing is None else sharing.join)
     upkeep = _Upkeep(service, plan, stop)
     answering = asyncio.create_task(_answer(upkeep, reader, writer, stop))
     try:
@@ -82,6 +84,8 @@ async def _work(link: socket.socket) -> int:
         with contextlib.suppress(asyncio.CancelledError):
             await answering
         writer.close()
+        if sharing is not None:
+            sharing.close()
     log.info("service_stopped")
     return EXIT_BROKEN if upkeep.broken else EXIT_OK
 

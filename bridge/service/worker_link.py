@@ -5,6 +5,7 @@ import struct
 from dataclasses import dataclass
 
 from bridge.config import LoadedConfig
+from bridge.service.connection_sharing import SharingPlan
 
 FRAME_BYTES_MAX = 64 << 20
 """Bound of one frame: figures of many thousand series, far beyond what a page of metrics holds."""
@@ -25,13 +26,15 @@ class WorkerPlan:
     """
     All that a worker is told: the config that the parent read, so that all run the same.
 
-    `generation` counts the configs that the parent has read.
+    `generation` counts the configs that the parent has read; `sharing` is what spreads connections,
+    where the system can.
     """
 
     number: int
     config: LoadedConfig
     shutdown_timeout_s: float
     generation: int = 0
+    sharing: SharingPlan | None = None
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:

@@ -17,11 +17,15 @@ ANSWER_TIMEOUT_S = 5.0
 _KILL_GRACE_S = 5.0
 
 _PROGRAM = (
+    "import sys; sys.path[:] = {path!r}; "
     "from bridge.core import put_off, start_lean; start_lean(); "
     "put_off('bridge.wire.otlp_json'); "
     "from bridge.service.worker import main; raise SystemExit(main())"
 )
-"""As ``-m bridge.service.worker``, which would import everything before it can start lean."""
+"""
+As ``-m bridge.service.worker``, which would import everything before it can start lean, and with
+our own path: ``-c`` would look in the working directory first, whatever lies there.
+"""
 
 
 class NoAnswer(Exception):
@@ -55,12 +59,14 @@ class WorkerProcess:
             OSError: If the system starts no process.
             NoAnswer: If it ends before it was told.
         """
+        program = _PROGRAM.format(path=sys.path)
         ours, theirs = socket.socketpair()
+        inherited = () if plan.sharing is None else plan.sharing.files
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", _PROGRAM, str(theirs.fileno())),
+                *(sys.executable, "-c", program, str(theirs.fileno())),
                 stdin=DEVNULL,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *inherited),
                 start_new_session=True,
             )
         except BaseException:

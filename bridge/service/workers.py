@@ -61,6 +61,8 @@ class Workers:
             The parent's own.
         start:
             Starts a process; replaced in tests.
+        ended:
+            Called with the number of each worker whose process has ended.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class Workers:
         reporter: Callable[[str], Callable[[Status], None]],
         metrics: MetricRegistry,
         start: Callable[[WorkerPlan], Awaitable[WorkerProcess]] = WorkerProcess.start,
+        ended: Callable[[int], None] = lambda number: None,
     ) -> None:
         self._start = start
+        self._ended = ended
         self._plans = list(plans)
         self._seats = [_Seat(plan.number, reporter(f"workers/{plan.number}")) for plan in plans]
         self._metrics = metrics
@@ -228,6 +232,7 @@ class Workers:
             await asyncio.wait((watching,))
             started = bool(seat.status.get("started"))
             seat.process, seat.status = None, {}
+            self._ended(seat.number)
         return (f"exit code {code}" if code >= 0 else f"signal {-code}"), started
 
     async def _watch(self, seat: _Seat, process: WorkerProcess) -> None:

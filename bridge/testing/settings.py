@@ -10,6 +10,7 @@ from bridge.core import (
     ConfigError,
     Deadline,
     Extension,
+    Join,
     Metrics,
     Origin,
     PartitionListener,
@@ -72,6 +73,11 @@ class FakeHost:
     async def ask_workers(self, question: Mapping[str, Any]) -> Mapping[int, Any] | None:
         """What `workers` of the test answers; without it there are none."""
         return None if self.workers is None else self.workers(question)
+
+    def joining(self, name: str, kind: str) -> Join | None:
+        """`None`: there is one process."""
+        del name, kind
+        return None
 
     def extension(self, component_id: ComponentId) -> Extension:
         """

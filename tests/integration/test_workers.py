@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bridge.testing import Order
@@ -44,6 +46,14 @@ service:
   pipelines:
     traces/ingest: {{receivers: [otlp], exporters: [kafka]}}
     traces/process: {{receivers: [kafka], exporters: [otlp]}}
+"""
+
+NO_KAFKA = """
+receivers: {otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}}}}
+exporters: {nop: {}}
+service:
+  telemetry: {metrics: {address: "127.0.0.1:0"}}
+  pipelines: {traces: {receivers: [otlp], exporters: [nop]}}
 """
 
 
@@ -103,6 +113,51 @@ async def test_killed_worker_loses_nothing_acknowledged(kafka: Kafka, tmp_path: 
     assert (len(before), running, restarts, code) == (2, 2.0, 1.0, 0)
     assert before[1] in after
     assert before[0] not in after
+
+
+async def _served(bridge: BridgeProcess, port: int, total_: int) -> list[int]:
+    """Connections at *port* that each worker serves, least first, once they are so many."""
+    async with asyncio.timeout(20):
+        while True:
+            counts = sorted(
+                sum(
+                    each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port
+                    for each in psutil.Process(pid).net_connections()
+                )
+                for pid in _children(bridge)
+            )
+            if len(counts) == 2 and sum(counts) == total_:
+                return counts
+            await asyncio.sleep(0.05)
+
+
+async def test_workers_serve_equal_numbers_of_connections(tmp_path: Path) -> None:
+    """
+    Also after some have left and a worker was killed; and workers take the bridge they belong to.
+
+    They start in a folder in which something else is called `bridge`.
+    """
+    (tmp_path / "bridge").mkdir()
+    (tmp_path / "bridge/__init__.py").write_text("raise SystemExit('not the bridge')")
+    async with running_bridge(NO_KAFKA, tmp_path, arguments=WORKERS) as bridge:
+        host, port = bridge.endpoints["receivers/otlp/grpc"].split(":")
+        clients = [socket.create_connection((host, int(port))) for _ in range(16)]
+        at_first = await _served(bridge, int(port), 16)
+        for client in clients[:5]:
+            client.close()
+        del clients[:5]
+        await _served(bridge, int(port), 11)
+        clients += [socket.create_connection((host, int(port))) for _ in range(5)]
+        after_some_left = await _served(bridge, int(port), 16)
+        os.kill(_children(bridge)[0], signal.SIGKILL)
+        await _wait_restarted(bridge)
+        left = sum(await _served(bridge, int(port), 8))
+        clients += [socket.create_connection((host, int(port))) for _ in range(8)]
+        after_a_kill = await _served(bridge, int(port), 16)
+    for client in clients:
+        client.close()
+
+    assert (at_first, after_some_left, left, after_a_kill) == ([8, 8], [8, 8], 8, [8, 8])
 
 
 async def test_no_worker_outlives_its_parent(kafka: Kafka, tmp_path: Path) -> None:

@@ -286,7 +286,8 @@ class OtlpReceiver:
         self._sockets[key] = sockets
         self._servers[transport] = server
         self._endpoints[transport] = sockets[0].getsockname()[:2]
-        await server.start(sockets, context)
+        name = f"{self._settings.id}/{transport}"
+        await server.start(sockets, context, self._settings.host.joining(name, transport))
         host, port = self._endpoints[transport]
         log.info(
             "receiver_listening",
