@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -21,6 +20,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from bridge.config.events import yaml_events
 from bridge.config.nodes import Entry, ListNode, MapNode, Node, Scalar, ScalarNode
 from bridge.config.position import Position, Source
 from bridge.config.problems import Problem
@@ -102,9 +102,8 @@ class _Builder:
     _count: int = 0
 
     def document(self) -> Node | None:
-        yaml = YAML(typ="safe", pure=True)
         root: Node | None = None
-        events: Iterator[Any] = iter(yaml.parse(self.source.text))
+        events = yaml_events(self.source.text)
         for event in events:
             if isinstance(event, DocumentStartEvent):
                 if root is not None:
