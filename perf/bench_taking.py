@@ -1,10 +1,11 @@
 """
-CPU of the OTLP/gRPC receive side a request, fed from memory: no socket, and nothing behind it.
+CPU of the OTLP receive side a request, fed from memory: no socket, and nothing behind it.
 
-    python perf/bench_taking.py [--spans 1 10 100 512] [--rounds 300] [--piece-kib 64]
+    python perf/bench_taking.py [--http] [--spans 1 10 100 512] [--rounds 300] [--piece-kib 64]
 
 As `bench_ingest.py`, but the receiver stands in front of a stage that settles everything when all
-64 requests of a round have begun. Shown are the smallest, the first quarter and the middle.
+64 requests of a round have begun; over HTTP each comes on a connection of its own. Shown are the
+smallest, the first quarter and the middle.
 """
 
 import argparse
@@ -23,6 +24,9 @@ from load import _header_block
 from bridge.core import ACCEPTED, Batch, Outcome, Receipt, Signal
 from bridge.receivers.otlp import FACTORY
 from bridge.testing import make_settings
+
+HEAD = b"POST /v1/traces HTTP/1.1\r\nHost: load\r\nContent-Type: application/x-protobuf\r\n"
+"""Without the length, and without the empty line."""
 
 
 class Held:
@@ -68,7 +72,8 @@ class Taking(bench_ingest.Bench):
     def __init__(self, spans: int) -> None:
         self.stage = Held()
         self.exporter = Nothing()  # type: ignore[assignment]  # all that is asked of it here
-        options = {"protocols": {"grpc": {"endpoint": "127.0.0.1:0"}}}
+        endpoint = {"endpoint": "127.0.0.1:0"}
+        options = {"protocols": {"grpc": endpoint, "http": endpoint}}
         self.receiver = FACTORY.create(
             FACTORY.config.model_validate(options),
             make_settings("otlp"),
@@ -91,9 +96,45 @@ class Taking(bench_ingest.Bench):
         await asyncio.sleep(0)
 
 
-async def measure(spans: int, rounds: int) -> str:
+class TakingHttp(Taking):
+    """The same over HTTP/1.1: one connection a request, as clients have them."""
+
+    async def start(self) -> None:
+        """Open everything, and let each connection be known."""
+        await self.receiver.start()
+        server = self.receiver._servers["http"]
+        for _ in range(bench_ingest.CONNECTIONS * bench_ingest.CALLS):
+            connection = server._make_connection(server)
+            connection.connection_made(bench_ingest.Wire())
+            self.connections.append(connection)
+        for _ in range(2):
+            await self.round(self.made())
+
+    def made(self) -> list[list[bytes]]:
+        """The next request of each connection, as a socket would give it."""
+        size = bench_ingest.CHUNK_BYTES
+        chunks = []
+        for _ in self.connections:
+            message = self.requests()
+            data = HEAD + b"Content-Length: %d\r\n\r\n" % len(message) + message
+            chunks.append([data[at : at + size] for at in range(0, len(data), size)])
+        return chunks
+
+    async def round(self, chunks: list[list[bytes]]) -> None:
+        """Give all requests, end all deliveries, and wait until all are answered."""
+        for connection, pieces in zip(self.connections, chunks, strict=True):
+            for piece in pieces:
+                connection.data_received(piece)
+        # Turns of the loop are what is measured.
+        while any(one._state.queue for one in self.connections):
+            await asyncio.sleep(0)
+            self.stage.end_all()
+        await asyncio.sleep(0)
+
+
+async def measure(spans: int, rounds: int, http: bool) -> str:
     """One line of the result."""
-    bench = Taking(spans)
+    bench = TakingHttp(spans) if http else Taking(spans)
     await bench.start()
     gc.collect()
     gc.freeze()
@@ -118,6 +159,7 @@ def main() -> None:
     )
     parser.add_argument("--spans", nargs="+", type=int, default=[1, 10, 100, 512])
     parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--http", action="store_true", help="HTTP/1.1 instead of gRPC")
     parser.add_argument("--piece-kib", type=int, default=64, help="what a socket gives at once")
     options = parser.parse_args()
     bench_ingest.CHUNK_BYTES = options.piece_kib << 10
@@ -125,7 +167,7 @@ def main() -> None:
     structlog.configure(wrapper_class=quiet)
     print("CPU µs a request: smallest / first quarter / middle")
     for spans in options.spans:
-        print(uvloop.run(measure(spans, options.rounds)), flush=True)
+        print(uvloop.run(measure(spans, options.rounds, options.http)), flush=True)
 
 
 if __name__ == "__main__":
