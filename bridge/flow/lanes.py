@@ -156,7 +156,7 @@ class Lane:
             or offsets != list(range(first.offset, stop))
             or [entry for entry in entries if entry.fault is not None]
             or [entry for entry in entries if entry.metadata is not metadata]
-            or not self.book.read_run(first.offset, stop)
+            or not self.book.read_run(offsets)
         ):
             return False
         self.newest_ms = max(self.newest_ms, max([entry.timestamp_ms for entry in entries]))

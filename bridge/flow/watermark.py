@@ -7,12 +7,12 @@ a restart may skip (`bridge/flow/islands.py`).
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 Run = tuple[int, int]
 """Offsets that are finished: the first, and the one after the last."""
 
-_SLACK = 1024  # Entries that may linger before the order is rebuilt; 8 KiB of pointers.
+_SLACK = 1024  # Entries that may linger before the book is rebuilt; some 60 KiB.
 
 
 class Watermark:
@@ -31,11 +31,12 @@ class Watermark:
     """
 
     def __init__(self, start: int, islands: Iterable[Run] = ()) -> None:
-        # What changes: the next offset to be read, what is unfinished in the order it was read
-        # (with finished ones lingering), and the islands that were not read up to yet.
+        # What changes: the next offset to be read, what is unfinished in the order it was read (a
+        # dict, since a set has no order and takes twice the room), how many were entered there
+        # since it was rebuilt, and the islands that were not read up to yet.
         self._read_next = start
-        self._unfinished: set[int] = set()
-        self._order: deque[int] = deque()
+        self._unfinished: dict[int, None] = {}
+        self._entered = 0
         self._islands: deque[Run] = deque(islands)
 
     def __repr__(self) -> str:
@@ -54,8 +55,8 @@ class Watermark:
     @property
     def committed(self) -> int:
         """The lowest offset that is not finished: what to commit."""
-        if self._order:
-            return self._order[0]
+        for lowest in self._unfinished:
+            return lowest
         if self._islands and self._islands[0][0] <= self._read_next:
             return max(self._read_next, self._islands[0][1])
         return self._read_next
@@ -75,17 +76,23 @@ class Watermark:
             self._islands.popleft()
         if self._islands and self._islands[0][0] <= offset:
             return False
-        self._unfinished.add(offset)
-        self._order.append(offset)
+        self._unfinished[offset] = None
+        self._entered += 1
         return True
 
-    def read_run(self, first: int, stop: int) -> bool:
+    def read_run(self, offsets: Sequence[int]) -> bool:
         """
-        Enter the records from *first* up to before *stop* as read, all of them or none.
+        Enter consecutive *offsets* as read, all of them or none.
+
+        Args:
+            offsets:
+                One after the other without a gap, at least one. The numbers are kept: whoever
+                keeps them too shares them.
 
         Returns:
             `False` if some of them may be finished or read already: then ask for each.
         """
+        first, stop = offsets[0], offsets[-1] + 1
         if first < self._read_next:
             return False
         if any(begin < stop and first < end for begin, end in self._islands):
@@ -93,8 +100,8 @@ class Watermark:
         while self._islands and self._islands[0][1] <= first:
             self._islands.popleft()
         self._read_next = stop
-        self._unfinished.update(range(first, stop))
-        self._order.extend(range(first, stop))
+        self._unfinished.update(dict.fromkeys(offsets))
+        self._entered += stop - first
         return True
 
     def advance(self, position: int) -> None:
@@ -108,18 +115,19 @@ class Watermark:
         Returns:
             How many were unfinished until now.
         """
-        before = len(self._unfinished)
-        self._unfinished.difference_update(offsets)
-        order, unfinished = self._order, self._unfinished
-        while order and order[0] not in unfinished:
-            order.popleft()
-        if len(order) > 2 * len(unfinished) + _SLACK:
-            self._order = deque(offset for offset in order if offset in unfinished)
+        unfinished = self._unfinished
+        before, take_out = len(unfinished), unfinished.pop
+        for offset in offsets:
+            take_out(offset, None)
+        # What was taken out leaves a hole: holes are kept few, for memory and for `committed`.
+        if self._entered > 2 * len(unfinished) + _SLACK:
+            self._unfinished = dict.fromkeys(unfinished)
+            self._entered = len(unfinished)
         return before - len(unfinished)
 
     def all_unfinished(self, offsets: Iterable[int]) -> bool:
         """Whether each of *offsets* was read and none is finished."""
-        return self._unfinished.issuperset(offsets)
+        return all(map(self._unfinished.__contains__, offsets))
 
     def is_unfinished(self, offset: int) -> bool:
         """Whether *offset* was read and is not finished."""
@@ -146,9 +154,7 @@ class Watermark:
 
     def _runs(self, committed: int) -> Iterator[Run]:
         start = None
-        for offset in self._order:
-            if offset not in self._unfinished:
-                continue
+        for offset in self._unfinished:
             if start is not None and offset > start:
                 yield start, offset
             start = offset + 1

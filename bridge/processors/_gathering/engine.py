@@ -97,11 +97,11 @@ class Engine:
         Raises:
             Malformed: If its framing is broken. Nothing of it was taken.
         """
-        body, records, _ = found = self._intake.find(batch, context=context)
+        _, records, _ = found = self._intake.find(batch, context=context)
         self._decider.now = now
         lane = self._lane(batch)
         held = HeldBatch(batch.origin.custody, len(records) or 1, context=context)
-        self.ledger.open(held, len(body))
+        self.ledger.open(held, self._intake.cost_bytes(held, found))
         lane.batches[held] = None
         if not context:
             self._account.count(Column.TAKEN, batch.items)

@@ -21,6 +21,13 @@ slots and one or two ints; the object, its list, its id, its places in a dict an
 compiled form takes less: room for three ranges is part of the object.
 """
 
+BATCH_BYTES, WAITER_BYTES, RECORD_BYTES = 450, 4_500, 230
+"""
+What a batch costs beside its body, measured alike: its books here; with custody the task, the
+coroutines and the chunk of the source that wait for it; and each record of it, in all the books
+that know of it. A source that brings few spans at a time holds more of this than of spans.
+"""
+
 _DONE, _DUE, _QUEUE, _FOLLOW, _OUTGROWN = range(5)
 """Why the compiled form stops: it is done, or something is to be done before it goes on."""
 
@@ -66,6 +73,14 @@ class Intake:
             except ValueError as error:
                 raise Malformed("the OTLP request is no valid protobuf") from error
         return batch.body, batch.origin.records, scan(batch.body) if found is None else found
+
+    @staticmethod
+    def cost_bytes(held: HeldBatch, found: Found) -> int:
+        """What is held as long as anything of a batch is, whatever is found in it."""
+        body, records, _ = found
+        if held.custody is None or held.context:
+            return len(body) + BATCH_BYTES
+        return len(body) + BATCH_BYTES + WAITER_BYTES + len(records) * RECORD_BYTES
 
     def take(
         self,

@@ -10,7 +10,7 @@ class Ledger:
 
     A batch counts as undecided until the last trace with spans in it was decided, then as
     undelivered until the last sampled one of those was delivered. Its body stays in memory for all
-    of that time, so its bytes are counted as a whole.
+    of that time, so its bytes are counted as a whole, with what is kept of its records.
     """
 
     def __init__(self) -> None:

@@ -132,8 +132,9 @@ class TailSamplingOptions(Options):
 
     memory_limit_mib: int = Field(default=512, ge=8)
     """
-    MiB for traces that are held, in all partitions. Over it the oldest are decided early on
-    what is there, and counted; a trace above an eighth of it too. Nothing is dropped.
+    MiB for traces that are held, in all partitions, with what their records and the batches that
+    wait for them cost. Over it the oldest are decided early on what is there, and counted; a trace
+    above an eighth of it too. Nothing is dropped.
     """
 
     undelivered_percent: int = Field(default=50, ge=1, le=90)

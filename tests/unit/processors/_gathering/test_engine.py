@@ -344,13 +344,13 @@ def test_engine_decides_the_oldest_early_above_num_traces(rig: MakeRig) -> None:
 
 def test_engine_decides_the_oldest_early_above_its_memory(rig: MakeRig) -> None:
     """What is held stays below the bound, and nothing is lost."""
-    own = rig(everything=True, bounds=Bounds(20_000, 10_000))
+    own = rig(everything=True, bounds=Bounds(100_000, 50_000))
     sent = [(trace_id(number), number) for number in range(1, 101)]
     got = []
     for number, span in enumerate(sent):
         own.records(request(span), at_ms=[number])
         ledger = own.engine.ledger
-        assert ledger.undecided_bytes + ledger.undelivered_bytes <= 20_000 + 1_000
+        assert ledger.undecided_bytes + ledger.undelivered_bytes <= 100_000 + 10_000
         got += own.deliver()
     own.finished()
     (lane,) = own.engine.lanes.values()
