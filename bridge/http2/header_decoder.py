@@ -15,7 +15,7 @@ from hpack.table import HeaderTable
 
 from bridge.core import load_compiled
 from bridge.http2.frames import HEADER_TABLE_BYTES, ConnectionFault, ErrorCode
-from bridge.http2.huffman import decode_huffman, packed_steps
+from bridge.http2.huffman import STEPS, decode_huffman
 
 Field = tuple[bytes, bytes]
 
@@ -29,7 +29,6 @@ _INTEGER_SHIFT_MAX: Final = 28
 
 
 _compiled = load_compiled("bridge.http2")
-_STEPS: Final = b"" if _compiled is None else packed_steps()
 
 
 class HeaderDecoder:
@@ -72,7 +71,7 @@ class HeaderDecoder:
         self.version += 1  # If it fails, what the table holds is not known.
         fields: list[Field]
         fields, self._table_bytes, self._table_bytes_max, changes = compiled.decode_block(
-            block, self._entries, self._table_bytes, self._table_bytes_max, _STATIC, _STEPS
+            block, self._entries, self._table_bytes, self._table_bytes_max, _STATIC, STEPS
         )
         self.version = known + changes
         return fields

@@ -60,7 +60,7 @@ HEAVY = frozenset(
         *("importlib.metadata", "importlib.resources", "zipfile", "csv"),
         # What runs once it is used: `bridge.core.lean.PUT_OFF`.
         *PUT_OFF,
-        "google.protobuf.text_format",
+        *("google.protobuf.text_format", "hpack.huffman_table"),
     )
 )
 
