@@ -256,7 +256,7 @@ class Flusher:
     def _acknowledge(
         self, lane: Lane, entries: list[Entry], records: list[OutRecord], written: Written
     ) -> None:
-        self._held.written(sum(entry.size for entry in entries))
+        self._held.written(sum([len(entry.value) for entry in entries]))
         topic, partition = lane.where
         self._events.written(topic, partition, records, written)
         for entry in entries:

@@ -29,7 +29,7 @@ class Delivery(Ticket):
     __slots__ = ("_owner", "_settle", "batch")
 
     def __init__(self, owner: Owner, batch: Batch, settle: Callable[[Outcome], None]) -> None:
-        super().__init__(batch.origin.deadline, owner.forget)
+        Ticket.__init__(self, batch.origin.deadline, owner.forget)
         self.batch = batch
         self._owner = owner
         self._settle: Callable[[Outcome], None] | None = settle

@@ -197,18 +197,19 @@ class KafkaExporter:
 
     def begin_delivery(self, batch: Batch, settle: Callable[[Outcome], None]) -> Delivery | None:
         """Deliver without a task, if the topic is known already; see `bridge.core.Beginner`."""
-        body_bytes = len(batch.body)
+        body = batch.body
         found = self._plain_topic(batch.signal)
-        if found is None or not body_bytes:
+        if found is None or not body:
             return None
         try:
-            self._flusher.admit(body_bytes, patient=batch.origin.deadline is None)
+            self._flusher.admit(len(body), patient=batch.origin.deadline is None)
         except Overloaded:
             self._figures.failed[batch.signal].value += batch.items
             raise
         self._callers.came()
         delivery = Delivery(self, batch, settle)
-        self._gather(delivery, found, batch)
+        self._expiry.watch(delivery)
+        self._gathering.add(*found, delivery, body, batch.items)
         return delivery
 
     def forget(self, ticket: Ticket) -> None:
@@ -219,12 +220,14 @@ class KafkaExporter:
         """Clear up after a delivery that `begin_delivery` began."""
         batch = delivery.batch
         self._callers.left()
+        self._flusher.release(len(batch.body) + delivery.copied_bytes)
         if outcome is ACCEPTED:
+            # As nearly all end.
             self._expiry.forget(delivery)
             delivery.live = False
-        else:
-            self._leave(delivery, batch.signal)
-        self._flusher.release(len(batch.body) + delivery.copied_bytes)
+            self._figures.sent[batch.signal].value += batch.items
+            return outcome
+        self._leave(delivery, batch.signal)
         if isinstance(outcome, Receipt):
             self._figures.sent[batch.signal].value += batch.items - outcome.rejected_items
         elif outcome is not None:
@@ -238,7 +241,8 @@ class KafkaExporter:
         if found is None:
             return None
         ticket = Ticket(batch.origin.deadline, self._flusher.forget)
-        self._gather(ticket, found, batch)
+        self._expiry.watch(ticket)
+        self._gathering.add(*found, ticket, batch.body, batch.items)
         return ticket
 
     def _plain_topic(self, signal: Signal) -> tuple[Route, Topic] | None:
@@ -249,12 +253,6 @@ class KafkaExporter:
         # What is being gathered at this moment is known well enough.
         topic = self._gathering.topic(route) or self._topics.known(route.topic)
         return None if topic is None else (route, topic)
-
-    def _gather(self, ticket: Ticket, where: tuple[Route, Topic], batch: Batch) -> None:
-        self._expiry.watch(ticket)
-        self._gathering.add(*where, ticket, batch.body, batch.items)
-        ticket.seal()
-        self._gathering.whole()
 
     async def _put(self, batch: Batch) -> Ticket:
         if (trouble := self._producer.trouble) is not None:
@@ -275,7 +273,7 @@ class KafkaExporter:
         self._expiry.watch(ticket)
         for (route, body), topic in zip(parts, topics, strict=True):
             items = batch.items if len(parts) == 1 else count_items(batch.signal, body)
-            self._gathering.add(route, topic, ticket, body, items)
+            self._gathering.add(route, topic, ticket, body, items, part=True)
         ticket.seal()
         self._gathering.whole()
         return ticket

@@ -42,8 +42,7 @@ class Gathering:
     """
     Holds the requests of each route for `linger_s`, so that they share a split and a batch.
 
-    Each request is on its ticket from `add` on, and its ticket is sealed once per `add`. Waiting
-    ends early when all of *callers* that were seen of late are gathered: see `Callers`.
+    Waiting ends early when all of *callers* that were seen of late are gathered: see `Callers`.
     """
 
     def __init__(
@@ -70,9 +69,26 @@ class Gathering:
         self._whole = 0
         self._looking = False
 
-    def add(self, route: Route, topic: Topic, ticket: Ticket, body: bytes, items: int) -> None:
-        """Gather one request; *ticket* is closed for it when its entries were put."""
-        ticket.opened()
+    def add(
+        self,
+        route: Route,
+        topic: Topic,
+        ticket: Ticket,
+        body: bytes,
+        items: int,
+        *,
+        part: bool = False,
+    ) -> None:
+        """
+        Gather one request; *ticket* is sealed for it when its entries were put.
+
+        Args:
+            part:
+                Whether *body* is only a part: then *ticket* stays open for others, whoever adds
+                them seals it besides, and tells `whole`.
+        """
+        if part:
+            ticket.opened()
         latest = self._latest
         group = (
             latest[1] if latest is not None and latest[0] is route else self._group(route, topic)
@@ -80,6 +96,8 @@ class Gathering:
         group.topic = topic
         group.requests.append((ticket, body, items))
         group.size_bytes += len(body)
+        if not part:
+            self.whole()
         full = group.size_bytes >= GATHERED_BYTES_MAX
         if full or (self._requests_max and len(group.requests) >= self._requests_max):
             self._flush(route)

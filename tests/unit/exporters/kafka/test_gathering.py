@@ -37,6 +37,14 @@ class Recorder:
         entry.acknowledged()
 
 
+def crowd() -> Callers:
+    """So many who wait that whoever is gathered is not everyone."""
+    callers = Callers()
+    for _ in range(1000):
+        callers.came()
+    return callers
+
+
 def gather(
     flusher: Recorder,
     linger_s: float = 60.0,
@@ -45,7 +53,7 @@ def gather(
     callers: Callers | None = None,
 ) -> Gathering:
     """A gathering, of the default configuration unless another is given."""
-    callers = callers or Callers()
+    callers = callers or crowd()
     config = config or KafkaExporterConfig()
     layouts = {signal: layout_of(config, signal) for signal in Signal}
     placing = Placing(config, lambda _, count: 0)
@@ -57,10 +65,9 @@ def gather(
 
 
 def add(gathering: Gathering, body: bytes, items: int) -> Ticket:
-    """One sealed request."""
+    """One request in one part."""
     ticket = Ticket(None, lambda _: None)
     gathering.add(ROUTE, TOPIC, ticket, body, items)
-    ticket.seal()
     return ticket
 
 
@@ -84,7 +91,6 @@ def call(gathering: Gathering, callers: Callers) -> None:
     callers.came()
     made = trace_request()
     add(gathering, made.body, made.items)
-    gathering.whole()
 
 
 async def test_linger_ends_when_everyone_waits() -> None:
@@ -136,12 +142,15 @@ async def test_request_of_two_routes_counts_once() -> None:
     made = trace_request()
     ticket = Ticket(None, lambda _: None)
     for route in (ROUTE, Route(Signal.TRACES, "other", ())):
-        gathering.add(route, TOPIC, ticket, made.body, 1)
+        gathering.add(route, TOPIC, ticket, made.body, 1, part=True)
     ticket.seal()
     gathering.whole()
     await asyncio.sleep(0)
-
     assert flusher.put_items == []
+
+    gathering.flush()
+    assert sum(flusher.put_items) == 2
+    assert ticket.settled
 
 
 async def test_number_of_requests_ends_the_linger_early() -> None:
