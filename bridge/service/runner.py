@@ -18,6 +18,7 @@ from bridge.service.reloader import Load, Reloader
 from bridge.service.service import ReloadFailed, Service
 from bridge.service.systemd import READY, STOPPING, Systemd
 from bridge.telemetry import configure_logging
+from bridge.wire import keep_freed_memory
 
 log = structlog.get_logger()
 
@@ -95,6 +96,7 @@ async def _serve(
         log.error("service_not_started", reason=str(error))  # noqa: TRY400 - the text is the message
         return EXIT_CONFIG
     tune_gc()
+    keep_freed_memory()
     _write_ready(ready_file, service)
     async with systemd.watched(service.host.live):
         systemd.tell(READY)

@@ -39,6 +39,7 @@ from bridge.service.worker_link import (
     write_frame,
 )
 from bridge.telemetry import configure_logging, snapshot
+from bridge.wire import keep_freed_memory
 
 if TYPE_CHECKING:
     from bridge.extensions.admin.tap_desk import TapDesk
@@ -73,6 +74,7 @@ async def _work(link: socket.socket) -> int:
     try:
         await service.start()
         tune_gc()
+        keep_freed_memory()
         await stop.wait()
         await upkeep.stop()
         await service.stop(Deadline.after(plan.shutdown_timeout_s, SystemClock()))

@@ -9,6 +9,7 @@ large when it is cut `bridge.core.TooLarge`; nothing else.
 from bridge.wire.allowance import COPIED_BYTES_MAX, Allowance
 from bridge.wire.count import count_items, count_many
 from bridge.wire.framing import varint
+from bridge.wire.freed_memory import keep_freed_memory
 from bridge.wire.hashes import fnv1a_32, fnv1a_32_many, murmur2, murmur2_many
 from bridge.wire.join import join
 from bridge.wire.limits import ITEMS_MAX, VALUE_DEPTH_LIMIT, VALUE_DEPTH_MAX, RequestLimits
@@ -38,6 +39,8 @@ __all__ = [
     "VALUE_DEPTH_LIMIT",
     # What stands before a piece of bytes.
     "varint",
+    # The memory that they take.
+    "keep_freed_memory",
     # Cutting them.
     "Allowance",
     "COPIED_BYTES_MAX",

@@ -1,6 +1,6 @@
 /*
  * The hottest functions of bridge.wire, compiled: counting the items of a request, and splitting one
- * or many by partition. bridge/wire/native.py decides whether they are used; bridge/wire/split.py and
+ * or many by partition; besides, what keeps the memory for it. bridge/wire/native.py decides whether they are used; bridge/wire/split.py and
  * count.py are the same in Python, and tests/unit/wire/test_native.py holds one against the other.
  *
  * What is here walks lengths and copies slices. It never follows a length without a check against
@@ -12,6 +12,9 @@
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -922,6 +925,19 @@ static PyObject *count_many(PyObject *module, PyObject *args)
     return counts;
 }
 
+static PyObject *keep_freed(PyObject *module, PyObject *args)
+{
+    int mapped_from, kept;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "ii", &mapped_from, &kept))
+        return NULL;
+#ifdef __GLIBC__
+    return PyBool_FromLong(mallopt(M_MMAP_THRESHOLD, mapped_from) && mallopt(M_TRIM_THRESHOLD, kept));
+#else
+    Py_RETURN_FALSE; /* Other C libraries have ways of their own. */
+#endif
+}
+
 static PyMethodDef methods[] = {
     {"count", count, METH_VARARGS,
      "count(body, signal, depth_max, envelopes_max, fields_max) -> number of spans, data points or log\n"
@@ -931,6 +947,9 @@ static PyMethodDef methods[] = {
     {"count_many", count_many, METH_VARARGS,
      "count_many(bodies, signal, depth_max, envelopes_max, fields_max) -> [count of each of a list of\n"
      "bytes, or None where count would raise or there are no bytes]."},
+    {"keep_freed", keep_freed, METH_VARARGS,
+     "keep_freed(mapped_from, kept) -> whether glibc took them: bytes from which a block is mapped by\n"
+     "itself, and bytes of freed memory that the process keeps; see bridge/wire/freed_memory.py."},
     {"split", split, METH_VARARGS,
      "split(body, logs, partitions, murmur2, copied_max) -> [(partition, request, items)], partition -1\n"
      "for log records without a trace id; or None if the Python form must decide. Raises ValueError for\n"
