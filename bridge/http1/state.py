@@ -145,6 +145,7 @@ class ConnectionState:
         """Answer with *response* once what came before is answered, and close."""
         self.fault = fault
         self._broken = True
+        self._in_head = False
         request = self._request
         if request is None:
             request = Request(_NO_HEAD, None, self.now)
@@ -166,7 +167,9 @@ class ConnectionState:
     # The parser's callbacks.
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """A request begins, unless the connection ends before it."""
+        if not self._parsing():
+            return
         self._url = b""
         self._fields = []
         self._in_head = True
@@ -182,7 +185,7 @@ class ConnectionState:
 
     def on_headers_complete(self) -> None:
         """The head is complete: ask the gate."""
-        if self._broken:
+        if not self._parsing():
             return
         self._in_head = False
         # Only the first head of a portion is where the portion begins.
@@ -304,7 +307,8 @@ class ConnectionState:
             unread_bytes: int = len(portion) - upgrade.args[0]
             return unread_bytes
         except httptools.HttpParserError as error:
-            self.fail(self._gate.bad_request, str(error))
+            if self._parsing():
+                self.fail(self._gate.bad_request, str(error))
             return 0
         if self._in_head:
             # What came before the head in the portion where it began belongs to other requests.

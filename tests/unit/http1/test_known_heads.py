@@ -174,6 +174,7 @@ HELLO, CLOSE, LONG = REQUESTS[0], REQUESTS[5], REQUESTS[4]
 @example([(HELLO, None, False, 1)] * 2 + [(CLOSE, None, False, 0), (HELLO, None, False, 3)])
 @example([(LONG, None, False, 1)] * 2 + [(LONG, 90, False, 1)])
 @example([(HELLO, None, False, 1)] * 2 + [(HELLO, None, True, 0)] * 6)
+@example([(HELLO, None, False, 0)] * 3 + [(HELLO, None, True, 0), (HELLO, None, False, 0)])
 def test_known_heads_change_nothing(steps: list[tuple[bytes, int | None, bool, int]]) -> None:
     """Random requests in random pieces: the same is served, answered, refused and ended."""
     limits = Http1Limits(head_bytes_max=1_000, pipelined_max=3, kept_alive_bytes_max=200)

@@ -343,3 +343,19 @@ def test_garbage_never_raises(garbage: bytes) -> None:
     state.receive(garbage)
     state.receive(post(b"x") + garbage)
     serve(state)
+
+
+def test_requests_after_the_last_one_are_not_admitted() -> None:
+    """Whatever comes in the bytes that end a refused body: nothing is charged for it, or said."""
+    state, handler = connect(Http1Limits(kept_alive_bytes_max=10))
+    handler.refusal = Response(413, (), b"large")
+    state.receive(post(b"x" * 20)[:-5])
+    handler.refusal = None
+
+    state.receive(b"x" * 5 + post(b"late") + b"nonsense")
+
+    assert state.closing
+    assert not state.queue
+    assert not state.receiving_head
+    assert state.fault == ""
+    assert statuses(out(state)) == [413]
