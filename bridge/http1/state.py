@@ -24,9 +24,9 @@ _TLS_HELLO: Final = b"\x16\x03"
 _NO_HEAD: Final = Head(b"GET", b"", (), "1.1")
 _LENGTH_NAME_BYTES: Final = len(b"content-length")
 _CHUNK_OVERHEAD_PER_BYTE: Final = 8
+"""A chunk of one byte takes five more; whoever sends worse wants to keep us busy."""
 _LINE_FRAME_BYTES: Final = len(b"  HTTP/1.1\r\n\r\n")
 _FIELD_FRAME_BYTES: Final = len(b": \r\n")
-"""A chunk of one byte takes five more; whoever sends worse wants to keep us busy."""
 
 
 class ConnectionState:

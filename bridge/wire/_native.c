@@ -1,7 +1,8 @@
 /*
  * The hottest functions of bridge.wire, compiled: counting the items of a request, and splitting one
- * or many by partition; besides, what keeps the memory for it. bridge/wire/native.py decides whether they are used; bridge/wire/split.py and
- * count.py are the same in Python, and tests/unit/wire/test_native.py holds one against the other.
+ * or many by partition; besides, what keeps the memory for it. bridge/wire/native.py decides whether
+ * they are used; bridge/wire/split.py and count.py are the same in Python, and
+ * tests/unit/wire/test_native.py holds one against the other.
  *
  * What is here walks lengths and copies slices. It never follows a length without a check against
  * the end of its enclosing message, and recurses no deeper than a limit that it is given. Splitting
