@@ -27,7 +27,10 @@ SPANS_A_RUN = {1: 20_000, 10: 100_000, 100: 400_000, 512: 500_000}
 """Long enough for a CPU clock of 10 ms, short enough for three repeats of everything."""
 
 MANY_PARTITIONS = 100
-"""From so many on a fresh topic is written to beforehand."""
+"""From so many on a fresh topic is written to beforehand, and the bridge waits out its stops."""
+
+STOP_S = 30
+"""More than a broker stops all writes to a fresh topic of so many partitions: 8 to 9 s."""
 
 SPANS_OF_TRACES = 1_000_000
 """Sent where the number of trace ids is what changes."""
@@ -86,17 +89,28 @@ class Outcome:
     busier_share: float = 1.0
 
 
-def bridge_config(bootstrap: str, topic: str, grpc: int, http: int, acks: str = "all") -> str:
-    """The shipped defaults, with the compression that all subjects use."""
+def bridge_config(
+    bootstrap: str, topic: str, grpc: int, http: int, acks: str = "all", *, patient: bool = False
+) -> str:
+    """
+    The shipped defaults, with the compression that all subjects use.
+
+    Args:
+        patient:
+            Answer after `STOP_S` at the latest instead of refusing what Kafka does not take within
+            seconds. A peer that answers before it asks Kafka has no such limit.
+    """
+    answer, wait = (f"answer_timeout: {STOP_S}s", f", max_wait: {STOP_S}s") if patient else ("", "")
     brokers = ", ".join(f'"{one}"' for one in bootstrap.split(","))
     return f"""
 receivers:
   otlp:
     protocols: {{grpc: {{endpoint: 127.0.0.1:{grpc}}}, http: {{endpoint: 127.0.0.1:{http}}}}}
+    {answer}
 exporters:
   kafka:
     brokers: [{brokers}]
-    producer: {{compression: zstd, required_acks: {acks}}}
+    producer: {{compression: zstd, required_acks: {acks}{wait}}}
     traces: {{topic: {topic}}}
 service:
   telemetry: {{metrics: {{address: "127.0.0.1:{lab.free_port()}"}}}}
@@ -130,11 +144,18 @@ service:
 
 
 def command(
-    subject: str, bootstrap: str, topic: str, grpc: int, http: int, acks: str = "all"
+    subject: str,
+    bootstrap: str,
+    topic: str,
+    grpc: int,
+    http: int,
+    acks: str = "all",
+    *,
+    patient: bool = False,
 ) -> list[str]:
     """How *subject* is started."""
     if subject == "bridge":
-        config = bridge_config(bootstrap, topic, grpc, http, acks)
+        config = bridge_config(bootstrap, topic, grpc, http, acks, patient=patient)
         return lab.bridge_command(lab.write_config(config))
     if subject == "collector":
         config = lab.write_config(collector_config(bootstrap, topic, grpc, http))
@@ -162,9 +183,10 @@ async def measure(subject: str, case: Case, bootstrap: str, run_number: int) -> 
     total = SPANS_A_RUN[case.spans] if not case.traces else SPANS_OF_TRACES
     count = max(1, total // case.spans)
     async with lab.topic(bootstrap, name, case.partitions, case.replicas) as topic:
-        if case.partitions >= MANY_PARTITIONS:
+        patient = case.partitions >= MANY_PARTITIONS
+        if patient:
             await lab.warm_topic(bootstrap, topic, case.partitions)
-        arguments = command(subject, bootstrap, topic, grpc, http, case.acks)
+        arguments = command(subject, bootstrap, topic, grpc, http, case.acks, patient=patient)
         arguments += ["--workers", str(case.workers)] if case.workers > 1 else []
         with lab.running(subject, arguments, grpc) as process:
             await asyncio.sleep(1.0)
