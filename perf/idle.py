@@ -12,9 +12,11 @@ wrote into a black hole. A run counts only if each span arrived.
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +24,8 @@ import lab
 from bodies import Requests
 from ingest import bridge_config
 from load import run as send
+from process import Sink, sink
 from process import config as process_config
-from process import sink
 
 from tests.kafka_server import KafkaServer
 
@@ -61,8 +63,8 @@ async def ingest(command: str, bootstrap: str, topic: str) -> tuple[float, Readi
         lab.LostSpan: If a span that was acknowledged is not in the topic.
     """
     grpc, http = lab.free_port(), lab.free_port()
-    path = lab.write_config(bridge_config(bootstrap, topic, grpc, http))
-    with lab.running("idle", [command, "run", "--config", str(path)], grpc, _OWN_CODE) as process:
+    started = _run(command, bridge_config(bootstrap, topic, grpc, http))
+    with lab.running("idle", started, grpc, _OWN_CODE) as process:
         start_s = process.cpu_s()
         await asyncio.sleep(IDLE_S)
         before = Reading.of(process)
@@ -83,30 +85,34 @@ async def drain(command: str, bootstrap: str, topic: str) -> tuple[float, Readin
     Raises:
         lab.LostSpan: If not every span comes.
     """
-    health = lab.free_port()
     async with lab.topic(bootstrap, f"{topic}-empty") as empty:
-        with sink() as hole:
-            text = process_config("bridge", "pass", bootstrap, empty, hole.port, health)
-            path = lab.write_config(text)
-            with lab.running(
-                "idle", [command, "run", "--config", str(path)], health, _OWN_CODE
-            ) as process:
-                start_s = process.cpu_s()
-                await asyncio.sleep(IDLE_S)
-                before = Reading.of(process)
+        with _draining(command, bootstrap, empty) as (process, _):
+            start_s = process.cpu_s()
+            await asyncio.sleep(IDLE_S)
+            before = Reading.of(process)
+    with _draining(command, bootstrap, topic) as (process, hole):
+        until_s = time.monotonic() + _DRAINED_S
+        while (await hole.ask())["spans"] < REQUESTS:
+            if time.monotonic() > until_s:
+                raise lab.LostSpan(f"of {REQUESTS} spans came {await hole.ask()}")
+            await asyncio.sleep(_LOOK_S)
+        after = Reading.of(process)
+    return start_s, before, after
+
+
+@contextlib.contextmanager
+def _draining(command: str, bootstrap: str, topic: str) -> Iterator[tuple[lab.Process, Sink]]:
+    """A bridge that passes *topic* on to a black hole."""
+    health = lab.free_port()
     with sink() as hole:
         text = process_config("bridge", "pass", bootstrap, topic, hole.port, health)
-        path = lab.write_config(text)
-        with lab.running(
-            "idle", [command, "run", "--config", str(path)], health, _OWN_CODE
-        ) as process:
-            until_s = time.monotonic() + _DRAINED_S
-            while (await hole.ask())["spans"] < REQUESTS:
-                if time.monotonic() > until_s:
-                    raise lab.LostSpan(f"of {REQUESTS} spans came {await hole.ask()}")
-                await asyncio.sleep(_LOOK_S)
-            after = Reading.of(process)
-    return start_s, before, after
+        started = _run(command, text)
+        with lab.running("idle", started, health, _OWN_CODE) as process:
+            yield process, hole
+
+
+def _run(command: str, config: str) -> list[str]:
+    return [command, "run", "--config", str(lab.write_config(config))]
 
 
 async def table(options: argparse.Namespace, bootstrap: str) -> list[str]:

@@ -18,6 +18,11 @@ class ByteBudget:
         self.used_bytes = 0
         self.refusals = 0
 
+    @property
+    def room_bytes(self) -> int:
+        """How much `acquire` would take now."""
+        return self.limit_bytes - self.used_bytes
+
     def acquire(self, body_bytes: int) -> None:
         """
         Charge *body_bytes*; whoever does gives them back with `release`, exactly once.

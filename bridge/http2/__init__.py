@@ -31,7 +31,7 @@ from bridge.http2.grpc_answers import (
     opening_response,
     status_response,
 )
-from bridge.http2.grpc_calls import GrpcCalls
+from bridge.http2.grpc_calls import EXPIRY_GRACE_S, GrpcCalls
 from bridge.http2.head import Head
 from bridge.http2.header_decoder import Field
 from bridge.http2.limits import Http2Limits, Timeouts
@@ -64,6 +64,7 @@ __all__ = [
     # gRPC.
     "GrpcHandler",
     "GrpcCalls",
+    "EXPIRY_GRACE_S",
     "WholeCall",
     "WholeMethod",
     "Answers",

@@ -38,7 +38,7 @@ class GrpcCalls:
     @property
     def room_bytes(self) -> int:
         """How much may be charged now."""
-        return self._budget.limit_bytes - self._budget.used_bytes
+        return self._budget.room_bytes
 
     def charge(self, count_bytes: int) -> None:
         """Charge the budget with messages that fit into `room_bytes`."""

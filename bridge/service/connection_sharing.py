@@ -167,14 +167,12 @@ class ConnectionSharing:
 
     def _show(self, kind: str) -> None:
         served = [share.served for share in self._shares.values() if share.kind == kind]
-        if served:
-            self._table.serve(kind, self._plan.worker, sum(served))
+        self._table.serve(kind, self._plan.worker, sum(served) if served else ABSENT)
 
     def _end(self, share: "_Share") -> None:
         if self._shares.get(share.name) is share:
             del self._shares[share.name]
-        if not any(each.kind == share.kind for each in self._shares.values()):
-            self._table.serve(share.kind, self._plan.worker, ABSENT)
+        self._show(share.kind)
 
 
 class _Share:

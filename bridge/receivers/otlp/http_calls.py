@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from bridge.core import ACCEPTED, BridgeError, Clock, Metadata, Outcome, Receipt
 from bridge.flow import ByteBudget
 from bridge.http1 import Request, Response, WholeRequest
+from bridge.http2 import EXPIRY_GRACE_S
 from bridge.receivers.otlp.config import HttpOptions
-from bridge.receivers.otlp.http_service import EXPIRY_GRACE_S, OtlpHttpHandler
+from bridge.receivers.otlp.http_service import OtlpHttpHandler
 from bridge.receivers.otlp.intake import Intake, Outcomes, to_metadata
 
 
@@ -40,7 +41,7 @@ class OtlpHttpCalls:
     @property
     def room_bytes(self) -> int:
         """How much may be charged now."""
-        return self._budget.limit_bytes - self._budget.used_bytes
+        return self._budget.room_bytes
 
     def charge(self, count_bytes: int) -> None:
         """Charge the budget with a body that fits into `room_bytes`."""

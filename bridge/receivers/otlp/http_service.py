@@ -24,7 +24,14 @@ from bridge.core import (
 )
 from bridge.flow import ByteBudget
 from bridge.http1 import Head, Request, Response
-from bridge.http2 import UNDECIDED, UNDECIDED_BYTES_MAX, Code, Field, decompress
+from bridge.http2 import (
+    EXPIRY_GRACE_S,
+    UNDECIDED,
+    UNDECIDED_BYTES_MAX,
+    Code,
+    Field,
+    decompress,
+)
 from bridge.receivers.otlp.authentication import Authenticator, challenge_of
 from bridge.receivers.otlp.config import HttpOptions
 from bridge.receivers.otlp.cors import CorsPolicy
@@ -42,8 +49,6 @@ _REJECTED_KEYS: Final = {
 _EXTRA_FIELDS: Final[dict[int, tuple[Field, ...]]] = {
     405: ((b"allow", b"POST"),),
 }
-EXPIRY_GRACE_S: Final = 0.5
-"""After the deadline, until a request is answered over the pipeline's head."""
 
 
 @dataclass(slots=True)

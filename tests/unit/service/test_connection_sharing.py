@@ -14,6 +14,7 @@ from bridge.service.connection_sharing import (
     SharingPlan,
     make_exchange,
 )
+from bridge.service.connection_table import ABSENT
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "memfd_create"), reason="connections are passed on where Linux is"
@@ -173,6 +174,22 @@ async def test_successor_of_a_reload_takes_over(workers: list[ConnectionSharing]
     close(first, former, successor)
     for client, _ in pairs:
         client.close()
+
+
+async def test_listener_that_closes_counts_no_longer(
+    exchange: Exchange, workers: list[ConnectionSharing]
+) -> None:
+    """Another of its kind goes on, with its own connections alone."""
+    first = workers[0].join("otlp/grpc", "grpc", lambda accepted: accepted.close())
+    second = workers[0].join("otlp/2/grpc", "grpc", lambda accepted: accepted.close())
+    first.count(5)
+    second.count(1)
+    assert exchange._table.load("grpc", 0) == 6
+    first.close()
+    assert exchange._table.load("grpc", 0) == 1
+    second.close()
+
+    assert exchange._table.load("grpc", 0) == ABSENT
 
 
 async def test_worker_whose_inbox_is_full_is_not_waited_for(
